@@ -1,0 +1,95 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { Amount, Credits, Guard, RouteOptions } from 'creditgate'
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express's own types are extended
+  namespace Express {
+    interface Request {
+      /** The reservation of the innermost guard of this route. */
+      credits?: Credits
+    }
+  }
+}
+
+/** The part of an Express route that is used, the same in Express 4 and 5. */
+interface RouteLike {
+  readonly stack: readonly { readonly handle: unknown }[]
+}
+
+/**
+ * Guards Express routes, in Express 4 and 5: `app.post('/export', requireCredits('lead', 10), handler)`. The handler
+ * finds the reservation in `req.credits`.
+ *
+ * @example
+ * const requireCredits = expressCredits(guard)
+ * app.get('/leads.csv', requireCredits('lead', (req) => Number(req.query.rows)), handler)
+ */
+export function expressCredits<CreditType extends string>(guard: Guard<CreditType>) {
+  return function requireCredits(creditType: CreditType, amount: Amount<Request>, options?: RouteOptions): RequestHandler {
+    const gate = guard.requireCredits<Request>(creditType, amount, options)
+
+    async function admit(req: Request, res: Response): Promise<boolean> {
+      // Listen before the first await. Only `close` comes for every response; `finish` never comes after an abort.
+      const closed = new Promise<void>((resolve) => res.once('close', resolve))
+      const admission = await gate.admit({ method: req.method, authorization: req.headers.authorization, context: req })
+      if (admission.outcome === 'denied') {
+        const { status, headers, body } = admission.problem
+        res.writeHead(status, headers).end(JSON.stringify(body))
+        return false
+      }
+      req.credits = admission.credits
+      for (const [name, value] of Object.entries(admission.headers)) res.append(name, value)
+      watchErrors(req)
+
+      void closed.then(() =>
+        admission.settle({
+          status: res.statusCode,
+          threw: THREW in req,
+          ended: res.writableFinished ? 'finished' : res.errored === null ? 'aborted' : 'failed',
+          started: res.headersSent,
+        }),
+      )
+      return !res.closed
+    }
+
+    return function creditgate(req, res, next) {
+      admit(req, res).then((admitted) => {
+        if (admitted) next()
+      }, next)
+    }
+  }
+}
+
+const THREW = Symbol('creditgate.threw')
+
+/**
+ * Notices an error on its way from a handler to an error handler, which may answer 200. Express tells nobody, so the
+ * route gets an error handler of ours behind its own handlers, once for each method it serves, that passes the error on.
+ * A guard on a router runs before there is a route: it is met when Express sets it on the request.
+ */
+function watchErrors(req: Request): void {
+  const present = req.route as RouteLike | undefined
+  if (present !== undefined) {
+    watchRoute(present, req.method.toLowerCase())
+    return
+  }
+  let route: RouteLike | undefined
+  Object.defineProperty(req, 'route', {
+    configurable: true,
+    enumerable: true,
+    get: () => route,
+    set(value: RouteLike) {
+      route = value
+      watchRoute(value, req.method.toLowerCase())
+    },
+  })
+}
+
+function watchRoute(route: RouteLike, method: string): void {
+  if (route.stack.some(({ handle }) => (handle as { watches?: string }).watches === method)) return
+  const passOn = (error: unknown, req: Request, _res: Response, next: NextFunction) => {
+    Object.assign(req, { [THREW]: true })
+    next(error)
+  }
+  ;(route as unknown as Record<string, (handler: unknown) => unknown>)[method]?.(Object.assign(passOn, { watches: method }))
+}

@@ -1,0 +1,98 @@
+-- Holds credits for one call, all or nothing: {"id", "user", "amounts": {"ai": 2}, "lease": 60}.
+create or replace function creditgate.reserve(request jsonb)
+returns jsonb
+language plpgsql volatile
+set search_path = ''
+as $$
+declare
+  wanted constant jsonb := request -> 'amounts';
+  now timestamptz;
+  subscription uuid;
+  held record;
+  reservation creditgate.reservations;
+  rows creditgate.credit_row[];
+  credit creditgate.credit_row;
+  rolled creditgate.credit_row;
+  after creditgate.credit_row[] := '{}';
+  need bigint;
+  draw integer;
+  allocations creditgate.allocation[] := '{}';
+  wanted_type text;
+begin
+  if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
+  if not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
+  if not creditgate.is_lease(request -> 'lease') then return creditgate.invalid(request, 'lease must be 1 to 900 whole seconds'); end if;
+  if not creditgate.is_amounts(wanted) then return creditgate.invalid(request, 'amounts must give a whole number of 0 to 2147483647 for each credit type'); end if;
+  select w.credit_type into wanted_type from jsonb_object_keys(wanted) as w (credit_type)
+  where not exists (select from creditgate.credit_types t where t.name = w.credit_type) limit 1;
+  if found then return creditgate.invalid(request, format('there is no credit type "%s"', wanted_type)); end if;
+
+  held := creditgate.hold(request);
+  subscription := held.subscription;
+  reservation := held.reservation;
+
+  if reservation.id is not null then
+    -- A tombstone has no user: whatever the request was, it was given up before it arrived.
+    if reservation.user_id is not null
+       and (reservation.user_id <> (request ->> 'user')::uuid or reservation.amounts <> wanted) then
+      return jsonb_build_object('id', reservation.id, 'outcome', 'conflict', 'state', reservation.state);
+    end if;
+    if reservation.state <> 'open' then
+      return jsonb_build_object('id', reservation.id, 'outcome', reservation.state)
+        || case when reservation.state = 'committed' then jsonb_build_object('amounts', creditgate.kept_amounts(reservation)) else '{}' end;
+    end if;
+  elsif subscription is null then
+    return jsonb_build_object('id', request -> 'id', 'outcome', 'no_subscription');
+  else
+    perform creditgate.expire_leases(subscription);
+  end if;
+
+  -- Every row of every type is locked, in one order, before the time is read and anything is decided.
+  select array_agg(l.*::creditgate.credit_row) into rows
+  from (select w.credit_type from jsonb_object_keys(wanted) as w (credit_type) order by 1) w,
+       creditgate.lock_rows(w.credit_type, subscription) l;
+  now := clock_timestamp();
+
+  if reservation.id is null then
+    for wanted_type, need in select e.key, e.value::text::bigint from jsonb_each(wanted) e order by 1 loop
+      -- Rows that reset soonest are spent first, rows that never reset last.
+      for credit in
+        select c.* from unnest(rows) c where c.credit_type = wanted_type
+        order by creditgate.resets_at(creditgate.roll(c::creditgate.credit_row, now)) nulls last, c.id
+      loop
+        rolled := creditgate.roll(credit, now);
+        draw := least(need, creditgate.headroom(rolled));
+        if draw > 0 then
+          need := need - draw;
+          rolled.used := rolled.used + draw;
+          allocations := allocations || row(wanted_type, rolled.id, rolled.cycle, draw, draw)::creditgate.allocation;
+        end if;
+        after := after || rolled;
+      end loop;
+      if need > 0 then
+        return jsonb_build_object('id', request -> 'id', 'outcome', 'insufficient', 'creditType', wanted_type,
+          'required', (wanted ->> wanted_type)::bigint, 'available', (wanted ->> wanted_type)::bigint - need,
+          'resetsAt', creditgate.balances(after, now) -> wanted_type -> 'resetsAt');
+      end if;
+    end loop;
+
+    insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at)
+    values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', wanted, allocations,
+            now + make_interval(secs => (request ->> 'lease')::integer), now);
+
+    foreach credit in array after loop
+      if exists (select from unnest(allocations) a where a.row_id = credit.id and a.credit_type = credit.credit_type) then
+        perform creditgate.record_meeting(c::creditgate.credit_row, credit, subscription, now)
+        from unnest(rows) c where c.id = credit.id and c.credit_type = credit.credit_type;
+        perform creditgate.write_row(credit);
+      end if;
+    end loop;
+  else
+    select array_agg(creditgate.roll(c::creditgate.credit_row, now)) into after from unnest(rows) c;
+  end if;
+
+  return jsonb_build_object('id', request -> 'id', 'outcome', 'reserved', 'subscription', subscription,
+    'amounts', wanted, 'balances', creditgate.balances(after, now));
+end
+$$;
+revoke all on function creditgate.reserve(jsonb) from public, anon, authenticated, service_role;

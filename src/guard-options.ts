@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { logFaults, type EventListener } from './events.ts'
+import type { Admits } from './identity/identify.ts'
+import type { Identity } from './identity/identity.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import { parseOptions } from './options.ts'
+import { decideSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
+
+/** Decides what becomes of a reservation. Pure: it may be called for any outcome, and must not wait. */
+export type SettleBy = (outcome: Outcome, statement: Statement) => Settlement
+
+export interface GuardOptions<CreditType extends string> {
+  /** Who is calling: `supabaseJwt({ url })`. */
+  readonly identity: Identity
+  /** Where credits are held: `supabaseLedger(client)` or `postgresLedger(pool)`. */
+  readonly ledger: Ledger
+  /** The credit types that routes may require. Default `['ai', 'lead', 'skipTrace']`. */
+  readonly creditTypes?: readonly CreditType[]
+  /** How long credits stay held without a sign of life, in whole seconds, 3 to 900. Renewed at a third of it. Default 60. */
+  readonly leaseSeconds?: number
+  /** How long a handler may hold credits in all, in whole seconds, `leaseSeconds` to 86400. Default 900. */
+  readonly maxHoldSeconds?: number
+  /** How long a caller waits for the database before the answer is 503, in seconds, above 0 to 60. Default 3. */
+  readonly reserveTimeoutSeconds?: number
+  /** The largest amount a single call may reserve, 1 to 2147483647. Default 1000000. */
+  readonly maxAmount?: number
+  /** Where a user can buy more: an absolute URL, sent as `topUpUrl` with a 402 for want of credits. */
+  readonly topUpUrl?: string
+  /** Told of what happens. Cannot break a request. Default: faults and lost settlements go to `console.error`. */
+  readonly onEvent?: EventListener
+  /** Replaces the table in `decideSettlement`. */
+  readonly settleBy?: SettleBy
+}
+
+export interface RouteOptions extends Admits {
+  /** The charge follows what the handler reports as delivered, also before its first report. Default false. */
+  readonly metered?: boolean
+  /** Replaces the guard's `settleBy` for this route. */
+  readonly settleBy?: SettleBy
+}
+
+const callable = <Signature>() => z.custom<Signature>((value) => typeof value === 'function', 'must be a function')
+const port = <Port>(factory: string, ...methods: string[]) =>
+  z.custom<Port>(
+    (value) => typeof value === 'object' && value !== null && methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+    `must be made by ${factory}`,
+  )
+
+const guardOptions = z
+  .strictObject({
+    identity: port<Identity>('supabaseJwt()', 'verify'),
+    ledger: port<Ledger>('supabaseLedger() or postgresLedger()', 'reserve', 'commit', 'refund', 'extend', 'version'),
+    creditTypes: z.array(z.string().min(1)).min(1).default(['ai', 'lead', 'skipTrace']),
+    leaseSeconds: z.number().int().min(3).max(900).default(60),
+    maxHoldSeconds: z.number().int().max(86_400).default(900),
+    reserveTimeoutSeconds: z.number().positive().max(60).default(3),
+    maxAmount: z.number().int().min(1).max(2_147_483_647).default(1_000_000),
+    topUpUrl: z.url().optional(),
+    onEvent: callable<EventListener>().default(() => logFaults),
+    settleBy: callable<SettleBy>().default(() => decideSettlement),
+  })
+  .refine((options) => options.maxHoldSeconds >= options.leaseSeconds, { path: ['maxHoldSeconds'], error: 'must not be shorter than leaseSeconds' })
+
+const routeOptions = z.strictObject({
+  metered: z.boolean().default(false),
+  settleBy: callable<SettleBy>().optional(),
+  allowAnonymous: z.boolean().default(false),
+  allowOAuthClients: z.union([z.boolean(), z.array(z.string().min(1))]).default(false),
+})
+
+/** @throws TypeError naming each option that is unknown or wrong. */
+export function parseGuardOptions(options: unknown): Readonly<z.output<typeof guardOptions>> {
+  return parseOptions('createGuard', guardOptions, options)
+}
+
+/** @throws TypeError naming each option that is unknown or wrong. */
+export function parseRouteOptions(options: unknown): Readonly<z.output<typeof routeOptions>> {
+  return parseOptions('requireCredits', routeOptions, options)
+}

@@ -1,0 +1,129 @@
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
+import { LRUCache } from 'lru-cache'
+import { z } from 'zod'
+import { parseOptions } from '../options.ts'
+import type { Identity, User, Verification } from './identity.ts'
+
+const MAX_TOKEN_BYTES = 8192
+const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const url = z.url({ protocol: /^https?$/, error: 'must be the URL of the project: https://<ref>.supabase.co' })
+const supabaseJwtOptions = z.strictObject({
+  url,
+  secret: z.string().min(32, 'must be the whole legacy JWT secret, at least 32 characters').optional(),
+  issuer: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+  jwksUrl: url.optional(),
+  clockToleranceSeconds: z.number().int().min(0).max(60).default(5),
+  cacheSize: z.number().int().min(0).max(1_000_000).default(10_000),
+})
+
+export interface SupabaseJwtOptions {
+  /** The project's URL: `https://<ref>.supabase.co`. */
+  readonly url: string
+  /**
+   * The legacy shared secret, for projects that still sign with HS256. With it only HS256 is accepted; without it only
+   * ES256 and RS256, by the project's JWKS. Never both: a public key must never be tried as a shared secret.
+   */
+  readonly secret?: string
+  /** The exact `iss`, or the several that are accepted. Default `<url>/auth/v1`. */
+  readonly issuer?: string | readonly string[]
+  /** Default `<url>/auth/v1/.well-known/jwks.json`. https, or http on a loopback address. */
+  readonly jwksUrl?: string
+  /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
+  readonly clockToleranceSeconds?: number
+  /** How many verified tokens are remembered, until they expire, 5 minutes at most. 0: none. Default 10000. */
+  readonly cacheSize?: number
+}
+
+const CACHED_MILLISECONDS = 5 * 60 * 1000
+
+/**
+ * Verifies the access tokens of Supabase Auth: signature, `iss`, `aud` and `role` "authenticated", `sub` a UUID, `exp`.
+ * Keys are cached for 10 minutes and fetched again at most every 30 seconds, whatever key ids tokens name.
+ *
+ * @throws TypeError naming the option that is wrong.
+ * @see https://supabase.com/docs/guides/auth/jwts
+ */
+export function supabaseJwt(options: SupabaseJwtOptions): Identity {
+  const parsed = parseOptions('supabaseJwt', supabaseJwtOptions, options)
+  const base = parsed.url.replace(/\/+$/, '')
+  const key = parsed.secret === undefined ? fetchKeys(parsed.jwksUrl ?? `${base}/auth/v1/.well-known/jwks.json`) : sharedSecret(parsed.secret)
+  const algorithms = parsed.secret === undefined ? ['ES256', 'RS256'] : ['HS256']
+  const issuer = parsed.issuer ?? `${base}/auth/v1`
+  const verified =
+    parsed.cacheSize === 0 ? undefined : new LRUCache<string, User>({ max: parsed.cacheSize, ttl: CACHED_MILLISECONDS, ttlAutopurge: false })
+
+  return Object.freeze({
+    async verify(token: string): Promise<Verification> {
+      if (token.length > MAX_TOKEN_BYTES || !COMPACT_JWS.test(token)) return { outcome: 'rejected' }
+      // Only its digest is kept: a heap dump of the cache holds no token that works.
+      const digest = await sha256(token)
+      const known = verified?.get(digest)
+      if (known !== undefined) return { outcome: 'verified', user: known }
+
+      let payload: JWTPayload
+      try {
+        const requiredClaims = ['sub', 'exp', 'role']
+        const result = await jwtVerify(token, key, {
+          algorithms,
+          issuer,
+          audience: 'authenticated',
+          requiredClaims,
+          clockTolerance: parsed.clockToleranceSeconds,
+        })
+        payload = result.payload
+      } catch (cause) {
+        return isTokensFault(cause) ? { outcome: 'rejected' } : { outcome: 'unavailable', cause }
+      }
+      const user = readUser(payload)
+      if (user === undefined) return { outcome: 'rejected' }
+
+      const milliseconds = Math.min(CACHED_MILLISECONDS, Number(payload.exp) * 1000 - Date.now())
+      // Only what verified is remembered, so that forged tokens cannot push good ones out.
+      if (milliseconds > 0) verified?.set(digest, user, { ttl: milliseconds })
+      return { outcome: 'verified', user }
+    },
+  })
+}
+
+function readUser(payload: JWTPayload): User | undefined {
+  const { sub, role, is_anonymous: anonymous, client_id: clientId } = payload
+  if (role !== 'authenticated' || typeof sub !== 'string' || !UUID.test(sub)) return undefined
+  if (anonymous !== undefined && typeof anonymous !== 'boolean') return undefined
+  if (clientId !== undefined && typeof clientId !== 'string') return undefined
+  return Object.freeze({ id: sub.toLowerCase(), anonymous: anonymous ?? false, clientId, claims: Object.freeze(payload) })
+}
+
+/** Whether verification failed because of the token, and not because the keys could not be had. */
+function isTokensFault(cause: unknown): boolean {
+  return (
+    cause instanceof errors.JWTClaimValidationFailed ||
+    cause instanceof errors.JWTExpired ||
+    cause instanceof errors.JWTInvalid ||
+    cause instanceof errors.JWSInvalid ||
+    cause instanceof errors.JWSSignatureVerificationFailed ||
+    cause instanceof errors.JOSEAlgNotAllowed ||
+    cause instanceof errors.JOSENotSupported ||
+    cause instanceof errors.JWKSNoMatchingKey ||
+    cause instanceof errors.JWKSMultipleMatchingKeys
+  )
+}
+
+function fetchKeys(jwksUrl: string): JWTVerifyGetKey {
+  const parsed = new URL(jwksUrl)
+  if (parsed.protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(parsed.hostname)) {
+    throw new TypeError(`creditgate: supabaseJwt: keys are fetched over https only, except from a loopback address: ${parsed.origin}`)
+  }
+  return createRemoteJWKSet(parsed)
+}
+
+function sharedSecret(secret: string): JWTVerifyGetKey {
+  const bytes = new TextEncoder().encode(secret)
+  return () => Promise.resolve(bytes)
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return String.fromCharCode(...new Uint8Array(digest))
+}

@@ -1,0 +1,39 @@
+import type { Outcome } from './outcome.ts'
+
+/** How a body went: the two facts about a response that its status does not tell. */
+export type BodyEnd = Pick<Outcome, 'ended' | 'started'>
+
+/**
+ * Passes a body through chunk by chunk and reports once how it ended. The stream closes only after `onEnd` has
+ * resolved, so that a runtime that stops with the response still settles, and whoever reads it to its end finds it settled.
+ *
+ * It reads at most two chunks ahead: one so that the end of a short body is seen even if nobody reads it.
+ */
+export function observeBody(body: ReadableStream<Uint8Array>, onEnd: (end: BodyEnd) => Promise<void>): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  let started = false
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (!done) {
+            started = true
+            controller.enqueue(value)
+            return
+          }
+        } catch (error) {
+          await onEnd({ ended: 'failed', started })
+          controller.error(error)
+          return
+        }
+        await onEnd({ ended: 'finished', started })
+        controller.close()
+      },
+      async cancel(reason) {
+        await Promise.allSettled([onEnd({ ended: 'aborted', started }), reader.cancel(reason)])
+      },
+    },
+    { highWaterMark: 2 },
+  )
+}

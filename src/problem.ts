@@ -1,0 +1,56 @@
+import type { Balance } from './ledger/ledger.ts'
+
+/** Why a request was refused. Each is a problem type of its own on the wire, `urn:problem-type:creditgate:<name>`. */
+export type ProblemName = keyof typeof PROBLEMS
+
+/** An answer instead of the handler's: RFC 9457 problem details, ready to be sent. */
+export interface Problem {
+  readonly name: ProblemName
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Readonly<Record<string, unknown>> & { readonly type: string; readonly title: string; readonly status: number }
+}
+
+const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request is malformed' },
+  unauthenticated: { status: 401, title: 'Sign in to use this' },
+  'invalid-token': { status: 401, title: 'The access token is not valid' },
+  'subscription-required': { status: 402, title: 'An active subscription is required' },
+  'insufficient-credits': { status: 402, title: 'Not enough credits' },
+  forbidden: { status: 403, title: 'This kind of account may not use this' },
+  'server-error': { status: 500, title: 'The server cannot answer this request' },
+  'credits-unavailable': { status: 503, title: 'Credits cannot be checked at the moment' },
+} as const
+
+const CHALLENGES: Partial<Record<ProblemName, Record<string, string>>> = {
+  // RFC 6750, section 3.1: no error code when the request carried no credentials at all.
+  unauthenticated: { 'WWW-Authenticate': 'Bearer' },
+  'invalid-token': { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  'credits-unavailable': { 'Retry-After': '5' },
+}
+
+/** Builds a problem. `extension` adds members to the body; nothing of the request or of the inside belongs there. */
+export function createProblem(name: ProblemName, extension: Readonly<Record<string, unknown>> = {}): Problem {
+  const { status, title } = PROBLEMS[name]
+  return {
+    name,
+    status,
+    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...CHALLENGES[name] },
+    body: { type: `urn:problem-type:creditgate:${name}`, title, status, ...extension },
+  }
+}
+
+/** The 402 of a balance that does not cover the amount. */
+export function createInsufficientCredits(
+  answer: { readonly creditType: string; readonly required: number; readonly available: number; readonly resetsAt: Balance['resetsAt'] },
+  topUpUrl: string | undefined,
+): Problem {
+  const { creditType, required, available, resetsAt } = answer
+  return createProblem('insufficient-credits', {
+    creditType,
+    required,
+    available,
+    ...(resetsAt === null ? {} : { resetsAt }),
+    ...(topUpUrl === undefined ? {} : { topUpUrl }),
+  })
+}

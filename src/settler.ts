@@ -1,0 +1,83 @@
+import type { EventListener } from './events.ts'
+import type { CommitAnswer, Ledger, RefundAnswer } from './ledger/ledger.ts'
+import type { Settlement } from './outcome.ts'
+import { asFault } from './reserve.ts'
+import { sleep } from './sleep.ts'
+
+/** A reservation that is to be settled. `until`: when its lease ends, in milliseconds since the epoch by our own clock. */
+export interface Unsettled {
+  readonly id: string
+  readonly user: string
+  readonly creditType: string
+  readonly until: number
+}
+
+export interface Settler {
+  /** Resolves once the outcome is definite or the lease is over; never rejects. What happened is told as an event. */
+  settle(reservation: Unsettled, settlement: Settlement): Promise<void>
+  /** Resolves once nothing is left to settle, or after `milliseconds`. Returns how many were still open then. */
+  drain(milliseconds: number): Promise<number>
+}
+
+const FIRST_PAUSE_MILLISECONDS = 100
+const LONGEST_PAUSE_MILLISECONDS = 5_000
+const ATTEMPT_MILLISECONDS = 10_000
+
+/** Settles reservations, and keeps at it in the background through an outage. The same call again is always safe. */
+export function createSettler(ledger: Ledger, emit: EventListener): Settler {
+  const running = new Set<Promise<void>>()
+
+  async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<void> {
+    for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
+      let state: string
+      try {
+        const answer = await ask(ledger, reservation, settlement)
+        if (answer !== undefined && answer.outcome !== 'failed') {
+          tell(reservation, settlement, answer)
+          return
+        }
+        state = answer?.code ?? 'unknown'
+      } catch (error) {
+        state = asFault(error).message
+      }
+      const wait = pause * (0.5 + Math.random())
+      if (Date.now() + wait >= reservation.until) {
+        emit({ type: 'unsettled', reservation: reservation.id, creditType: reservation.creditType, wanted: settlement.outcome, state })
+        return
+      }
+      await sleep(wait)
+    }
+  }
+
+  function tell(reservation: Unsettled, settlement: Settlement, answer: CommitAnswer | RefundAnswer): void {
+    const { id, creditType } = reservation
+    if (settlement.outcome === 'commit' && answer.outcome === 'committed') {
+      emit({ type: 'settled', reservation: id, creditType, outcome: 'committed', amount: settlement.amount })
+    } else if (settlement.outcome === 'refund' && (answer.outcome === 'refunded' || answer.outcome === 'expired')) {
+      emit({ type: 'settled', reservation: id, creditType, outcome: 'refunded', amount: 0 })
+    } else {
+      emit({ type: 'unsettled', reservation: id, creditType, wanted: settlement.outcome, state: answer.outcome })
+    }
+  }
+
+  return {
+    settle(reservation, settlement) {
+      const work = settleUntilDefinite(reservation, settlement).finally(() => running.delete(work))
+      running.add(work)
+      return work
+    },
+    async drain(milliseconds) {
+      const deadline = Date.now() + milliseconds
+      while (running.size > 0 && Date.now() < deadline) {
+        await Promise.race([Promise.allSettled(running), sleep(deadline - Date.now())])
+      }
+      return running.size
+    },
+  }
+}
+
+async function ask(ledger: Ledger, { id, user, creditType }: Unsettled, settlement: Settlement): Promise<CommitAnswer | RefundAnswer | undefined> {
+  const signal = AbortSignal.timeout(ATTEMPT_MILLISECONDS)
+  if (settlement.outcome === 'refund') return (await ledger.refund([{ id, user }], signal))[0]
+  return (await ledger.commit([{ id, user, amounts: { [creditType]: settlement.amount } }], signal))[0]
+}
