@@ -1,4 +1,5 @@
--- Keeps what a call used and gives the rest back: {"id", "user"?, "amounts"?: {"ai": 1}}. No amounts: everything.
+-- Keeps what a call used and gives the rest back: {"id", "user"?, "amounts"?: {"ai": 1}}, or a plain
+-- number where a single type was reserved. No amounts: everything.
 create or replace function creditgate.commit(request jsonb)
 returns jsonb
 language plpgsql volatile
@@ -11,9 +12,6 @@ declare
 begin
   if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
-  if amounts is not null and not creditgate.is_amounts(amounts) then
-    return creditgate.invalid(request, 'amounts must give a whole number of 0 to 2147483647 for each credit type');
-  end if;
 
   held := creditgate.hold(request);
   reservation := held.reservation;
@@ -24,8 +22,10 @@ begin
     return jsonb_build_object('id', reservation.id, 'outcome', reservation.state);
   end if;
 
-  amounts := coalesce(amounts, reservation.amounts);
-  if exists (select from jsonb_object_keys(amounts) k where not reservation.amounts ? k)
+  amounts := coalesce(creditgate.named_amounts(amounts, reservation), reservation.amounts);
+  if not creditgate.is_amounts(amounts) then
+    return creditgate.invalid(request, 'amounts must give a whole number of 0 to 2147483647 for each credit type');
+  elsif exists (select from jsonb_object_keys(amounts) k where not reservation.amounts ? k)
      or exists (select from jsonb_object_keys(reservation.amounts) k where not amounts ? k) then
     return creditgate.invalid(request, 'amounts must name the credit types that were reserved, each of them');
   end if;

@@ -14,9 +14,6 @@ begin
   if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
   if not creditgate.is_lease(request -> 'lease') then return creditgate.invalid(request, 'lease must be 1 to 900 whole seconds'); end if;
-  if delivered is not null and not creditgate.is_amounts(delivered) then
-    return creditgate.invalid(request, 'reported must give a whole number of 0 to 2147483647 for each credit type');
-  end if;
 
   held := creditgate.hold(request);
   reservation := held.reservation;
@@ -27,6 +24,11 @@ begin
     return jsonb_build_object('id', reservation.id, 'outcome', 'committed', 'amounts', creditgate.kept_amounts(reservation));
   elsif reservation.state <> 'open' then
     return jsonb_build_object('id', reservation.id, 'outcome', reservation.state);
+  end if;
+
+  delivered := creditgate.named_amounts(delivered, reservation);
+  if delivered is not null and not creditgate.is_amounts(delivered) then
+    return creditgate.invalid(request, 'reported must give a whole number of 0 to 2147483647 for each credit type');
   elsif exists (select from jsonb_object_keys(delivered) k where not reservation.amounts ? k) then
     return creditgate.invalid(request, 'reported names a credit type that was not reserved');
   elsif exists (select from jsonb_each(delivered) e where e.value > reservation.amounts -> e.key) then

@@ -12,7 +12,8 @@ export type GuardEvent =
   /** Something for the developer to mend, or an outage. */
   | { readonly type: 'fault'; readonly error: Error; readonly creditType: string | undefined }
 
-export type EventListener = (event: GuardEvent) => void
+/** May be async; what it returns is not used. */
+export type EventListener = (event: GuardEvent) => unknown
 
 /** The default: faults and lost settlements go to the error log, so that a wrong set-up does not stay silent. */
 export const logFaults: EventListener = (event) => {
@@ -24,7 +25,7 @@ export const logFaults: EventListener = (event) => {
 export function createEmitter(listener: EventListener): EventListener {
   return (event) => {
     try {
-      const returned = (listener)(event)
+      const returned = listener(event)
       if (returned instanceof Promise) returned.catch((error: unknown) => console.error(error))
     } catch (error) {
       console.error(error)
