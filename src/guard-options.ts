@@ -20,7 +20,7 @@ export interface GuardOptions<CreditType extends string> {
   readonly leaseSeconds?: number
   /** How long a handler may hold credits in all, in whole seconds, `leaseSeconds` to 86400. Default 900. */
   readonly maxHoldSeconds?: number
-  /** How long a caller waits for the database before the answer is 503, in seconds, above 0 to 60. Default 3. */
+  /** How long a caller waits for the database before the answer is 503, above 0 to 60 seconds. Default 5. */
   readonly reserveTimeoutSeconds?: number
   /** The largest amount a single call may reserve, 1 to 2147483647. Default 1000000. */
   readonly maxAmount?: number
@@ -53,7 +53,7 @@ const guardOptions = z
     creditTypes: z.array(z.string().min(1)).min(1).default(['ai', 'lead', 'skipTrace']),
     leaseSeconds: z.number().int().min(3).max(900).default(60),
     maxHoldSeconds: z.number().int().max(86_400).default(900),
-    reserveTimeoutSeconds: z.number().positive().max(60).default(3),
+    reserveTimeoutSeconds: z.number().positive().max(60).default(5),
     maxAmount: z.number().int().min(1).max(2_147_483_647).default(1_000_000),
     topUpUrl: z.url().optional(),
     onEvent: callable<EventListener>().default(() => logFaults),
