@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import type { Amount, Credits, Guard, RouteOptions } from 'creditgate'
+import { awaitClose, type Amount, type Credits, type Guard, type RouteOptions } from 'creditgate'
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express's own types are extended
@@ -29,8 +29,8 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
     const gate = guard.requireCredits<Request>(creditType, amount, options)
 
     async function admit(req: Request, res: Response): Promise<boolean> {
-      // Listen before the first await. Only `close` comes for every response; `finish` never comes after an abort.
-      const closed = new Promise<void>((resolve) => res.once('close', resolve))
+      // Listen before the first await: a client that leaves meanwhile must be seen.
+      const closed = awaitClose(res)
       const admission = await gate.admit({ method: req.method, authorization: req.headers.authorization, context: req })
       if (admission.outcome === 'denied') {
         const { status, headers, body } = admission.problem
@@ -41,14 +41,7 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
       for (const [name, value] of Object.entries(admission.headers)) res.append(name, value)
       watchErrors(req)
 
-      void closed.then(() =>
-        admission.settle({
-          status: res.statusCode,
-          threw: THREW in req,
-          ended: res.writableFinished ? 'finished' : res.errored === null ? 'aborted' : 'failed',
-          started: res.headersSent,
-        }),
-      )
+      void closed.then((end) => admission.settle({ status: res.statusCode, threw: THREW in req, ...end }))
       return !res.closed
     }
 

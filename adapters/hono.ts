@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { observeBody, type Amount, type Credits, type Guard, type Outcome, type RouteOptions } from 'creditgate'
+import { awaitClose, observeBody, type Amount, type Credits, type Guard, type NodeResponseLike, type RouteOptions } from 'creditgate'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -8,18 +8,10 @@ declare module 'hono' {
   }
 }
 
-/** The part of Node's `ServerResponse` that tells how a response ended; `@hono/node-server` hands it over in `c.env`. */
-interface OutgoingLike {
-  readonly writableFinished: boolean
-  readonly headersSent: boolean
-  readonly errored: Error | null
-  readonly closed: boolean
-  once(event: 'close', listener: () => void): unknown
-}
-
 /**
- * Guards Hono routes: `app.post('/ai', requireCredits('ai', 1), handler)`. The handler finds the reservation in
- * `c.var.credits`.
+ * Guards Hono routes. The handler finds the reservation in `c.var.credits`.
+ *
+ * On Node a reservation is settled once the response has left; elsewhere before its body closes.
  *
  * @example
  * const requireCredits = honoCredits(guard)
@@ -31,7 +23,8 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
 
     return async function creditgate(c, next) {
       // Listen before the first await: a client that leaves meanwhile must be seen.
-      const closed = listenForClose(c)
+      const outgoing = readNodeResponse(c)
+      const closed = outgoing && awaitClose(outgoing)
       const admission = await gate.admit({ method: c.req.method, authorization: c.req.header('Authorization'), context: c })
       if (admission.outcome === 'denied') {
         const { body, status, headers } = admission.problem
@@ -39,44 +32,35 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
       }
       c.set('credits', admission.credits)
       appendHeaders(c, admission.headers)
+      // A thrown Error does not come out of next(): Hono leaves it in c.error and answers with whatever onError made of it.
+      const readFacts = () => ({ status: c.finalized ? c.res.status : 200, threw: c.error !== undefined })
+      void closed?.then((end) => admission.settle({ ...readFacts(), ...end }))
 
       try {
-        if (closed?.isOver() !== true) await next()
+        if (outgoing?.closed !== true) await next()
       } catch (error) {
-        // Hono catches an Error by itself and leaves it in c.error; anything else that is thrown arrives here.
+        // Anything thrown that is no Error does.
         await admission.settle({ status: 500, threw: true, ended: 'failed', started: false })
         throw error
       }
-      const facts = { status: c.res.status, threw: c.error !== undefined }
       // A Response that the handler made by itself has not taken over what was set on the context.
       if (c.res.headers.get('Credits-Reservation')?.includes(admission.credits.id) !== true) appendHeaders(c, admission.headers)
 
-      if (closed !== undefined) {
-        void closed.end.then((end) => admission.settle({ ...facts, ...end }))
-      } else if (c.res.body === null) {
-        await admission.settle({ ...facts, ended: 'finished', started: true })
-      } else {
-        const observed = observeBody(c.res.body, (end) => admission.settle({ ...facts, ...end }))
-        c.res = new Response(observed, c.res)
+      if (closed === undefined) {
+        if (c.res.body === null) await admission.settle({ ...readFacts(), ended: 'finished', started: true })
+        else c.res = new Response(observeBody(c.res.body, (end) => admission.settle({ ...readFacts(), ...end })), c.res)
       }
       return undefined
     }
   }
 }
 
-function appendHeaders(c: Context, headers: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(headers)) c.header(name, value, { append: true })
+/** The response that `@hono/node-server` is about to write to: it tells the end without a hand on the body. */
+function readNodeResponse(c: Context): NodeResponseLike | undefined {
+  const outgoing = (c.env as { outgoing?: NodeResponseLike } | undefined)?.outgoing
+  return typeof outgoing?.once === 'function' ? outgoing : undefined
 }
 
-/** On Node the socket tells how a response ended, without a hand on its body. Elsewhere there is none: undefined. */
-function listenForClose(c: Context): { isOver(): boolean; readonly end: Promise<Pick<Outcome, 'ended' | 'started'>> } | undefined {
-  const outgoing = (c.env as { outgoing?: OutgoingLike } | undefined)?.outgoing
-  if (typeof outgoing?.once !== 'function') return undefined
-  const end = new Promise<Pick<Outcome, 'ended' | 'started'>>((resolve) => {
-    outgoing.once('close', () => {
-      const ended = outgoing.writableFinished ? 'finished' : outgoing.errored === null ? 'aborted' : 'failed'
-      resolve({ ended, started: outgoing.headersSent })
-    })
-  })
-  return { isOver: () => outgoing.closed, end }
+function appendHeaders(c: Context, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) c.header(name, value, { append: true })
 }

@@ -29,7 +29,7 @@ begin
     credit_table := to_regclass(qualified);
   end if;
 
-  select string_agg(format('"%s" %s', w.column_name, w.column_type), ', ') into wrong
+  select string_agg(format('"%s" %s', w.column_name, w.column_type), ', ' order by w.column_name) into wrong
   from (values ('id', 'uuid'), ('allotted', 'integer'), ('used', 'integer'), ('resetindays', 'integer'), ('subscriptionid', 'uuid'))
        as w (column_name, column_type)
   where not exists (select from pg_catalog.pg_attribute a

@@ -20,8 +20,7 @@ async function call(operation: Operation, request: Record<string, unknown>): Pro
   return row?.answer[0] as Answer
 }
 
-const STATES = ['no row', 'open', 'lease over', 'lease over, 3 reported', 'committed', 'refunded', 'expired', 'tombstone'] as const
-type State = (typeof STATES)[number]
+type State = 'no row' | 'open' | 'lease over' | 'lease over, 3 reported' | 'committed' | 'refunded' | 'expired' | 'tombstone'
 
 interface Scene {
   readonly account: Account

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type GuardEvent, type Ledger } from 'creditgate'
+import pg from 'pg'
+import { startAuthServer, type AuthServer } from '../support/auth-server.ts'
+import { findFreePort } from '../support/cluster.ts'
+import { startDataApi } from '../support/data-api.ts'
+import { createDatabase, type Database } from '../support/database.ts'
+import { addCredits, createAccount, expectNoViolations, readUsed, type Account } from '../support/seed.ts'
+
+let auth: AuthServer
+let database: Database
+let events: GuardEvent[]
+beforeEach(async () => {
+  auth = await startAuthServer()
+  database = await createDatabase()
+  events = []
+})
+afterEach(async () => {
+  await database.drop()
+  await auth.close()
+})
+
+function createTestGuard(ledger: Ledger) {
+  return createGuard({ identity: supabaseJwt({ url: auth.url }), ledger, reserveTimeoutSeconds: 3, onEvent: (event) => events.push(event) })
+}
+
+async function admit(guard: ReturnType<typeof createTestGuard>, account: Account, amount = 1) {
+  const token = await auth.signToken({ sub: account.user })
+  return guard.requireCredits('ai', amount).admit({ method: 'POST', authorization: `Bearer ${token}`, context: {} })
+}
+
+const fault = () => events.find((event) => event.type === 'fault')?.error.message
+
+it('a missing migration is 500 for the caller, and a message with the command for the developer', async () => {
+  const bare = await createDatabase('project')
+  const api = await startDataApi(bare.url)
+  try {
+    for (const ledger of [postgresLedger(bare.pool), supabaseLedger(await api.createClient('service_role'))]) {
+      events = []
+      const guard = createTestGuard(ledger)
+      expect(await admit(guard, await createAccount(database))).toMatchObject({
+        outcome: 'denied',
+        problem: { status: 500, body: { type: 'urn:problem-type:creditgate:server-error', title: 'The server cannot answer this request', status: 500 } },
+      })
+      expect(fault()).toContain('Run "npx creditgate init" and then "npx supabase db push".')
+      await expect(guard.ready()).rejects.toMatchObject({ kind: 'set-up' })
+    }
+  } finally {
+    await api.stop()
+    await bare.drop()
+  }
+})
+
+it('a database migrated for an older or newer package is refused with the command that mends it', async () => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account)
+  for (const [version, remedy] of [[0, 'npx creditgate init'], [2, 'Upgrade the creditgate package']] as const) {
+    events = []
+    await database.query('update creditgate.schema_versions set version = $1', [version])
+    expect(await admit(createTestGuard(postgresLedger(database.pool)), account)).toMatchObject({ outcome: 'denied', problem: { status: 500 } })
+    expect(fault()).toContain(remedy)
+  }
+  expect(await readUsed(database, row)).toBe(0)
+})
+
+it("a key that may not call the functions is named as such, and so is a credit type the database does not know", async () => {
+  const api = await startDataApi(database.url)
+  try {
+    const account = await createAccount(database)
+    expect(await admit(createTestGuard(supabaseLedger(await api.createClient('authenticated', account.user))), account)).toMatchObject({ problem: { status: 500 } })
+    expect(fault()).toContain('use the secret (service_role) key')
+    const guard = createGuard({ identity: supabaseJwt({ url: auth.url }), ledger: postgresLedger(database.pool), creditTypes: ['ai', 'export'] })
+    await expect(guard.ready()).rejects.toThrow('the database has no credit type "export"; it has ai, lead, skipTrace')
+  } finally {
+    await api.stop()
+  }
+})
+
+it('an unreachable database is 503 with Retry-After', async () => {
+  const pool = new pg.Pool({ host: '127.0.0.1', port: await findFreePort(), user: 'nobody', database: 'none' })
+  const admission = await admit(createTestGuard(postgresLedger(pool)), await createAccount(database))
+  expect(admission).toMatchObject({ outcome: 'denied', problem: { status: 503, name: 'credits-unavailable', headers: { 'Retry-After': '5' } } })
+  await pool.end()
+})
+
+it('a row that someone keeps locked is 503 for its own subscription, and nobody else notices', async () => {
+  const [stuck, other] = [await createAccount(database), await createAccount(database)]
+  const row = await addCredits(database, stuck)
+  await addCredits(database, other)
+  const guard = createTestGuard(postgresLedger(database.pool))
+  await guard.ready()
+
+  const blocker = await database.pool.connect()
+  await blocker.query('begin')
+  await blocker.query('select from "AICredits" where id = $1 for update', [row])
+  const refused = admit(guard, stuck)
+  const started = performance.now()
+  expect(await admit(guard, other)).toMatchObject({ outcome: 'admitted' })
+  expect(performance.now() - started).toBeLessThan(1_000)
+  expect(await refused).toMatchObject({ outcome: 'denied', problem: { status: 503 } })
+  await blocker.query('rollback')
+  blocker.release()
+
+  // What was given up may have arrived late; it was refunded by its id.
+  await guard.close()
+  await expect.poll(() => readUsed(database, row)).toBe(0)
+  expect(await admit(guard, stuck, 100)).toMatchObject({ outcome: 'admitted' })
+  await expectNoViolations(database)
+})
+
+it('settles in the background through an outage, and drains on close', async () => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account)
+  const guard = createTestGuard(postgresLedger(database.pool))
+  const admission = await admit(guard, account, 10)
+  await database.query('revoke execute on function public.creditgate_commit(jsonb) from postgres')
+  await database.query('alter function public.creditgate_commit(jsonb) rename to creditgate_commit_away')
+  if (admission.outcome !== 'admitted') throw new Error('not admitted')
+  admission.credits.commit(4)
+  const settled = admission.settle({ status: 200, threw: false, ended: 'finished', started: true })
+  expect(await guard.close({ withinSeconds: 0.3 })).toBe(1)
+  expect(await readUsed(database, row)).toBe(10)
+  await database.query('alter function public.creditgate_commit_away(jsonb) rename to creditgate_commit')
+  await database.query('grant execute on function public.creditgate_commit(jsonb) to postgres')
+  expect(await guard.close()).toBe(0)
+  await settled
+  expect(await readUsed(database, row)).toBe(4)
+  expect(events).toContainEqual(expect.objectContaining({ type: 'settled', outcome: 'committed', amount: 4 }))
+})
