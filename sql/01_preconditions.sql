@@ -7,8 +7,8 @@ begin
   -- Two deployments may run this at the same moment: the second waits, then finds everything done.
   perform pg_advisory_xact_lock(hashtextextended('creditgate.migration', 0));
 
-  if current_setting('server_version_num')::integer < 140000 then
-    raise exception 'creditgate needs Postgres 14 or newer; this is %', current_setting('server_version');
+  if current_setting('server_version_num')::integer < 150000 then
+    raise exception 'creditgate needs Postgres 15 or newer; this is %', current_setting('server_version');
   end if;
 
   select string_agg(wanted.role_name, ', ') into missing
