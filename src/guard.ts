@@ -33,7 +33,10 @@ export interface Guard<CreditType extends string = string> {
   refund(id: string): Promise<RefundAnswer>
   /** Resolves when the database is ready for this guard; rejects with a `LedgerFault` that says what to do. For start-up. */
   ready(): Promise<void>
-  /** Waits for settlements still under way, for at most so many seconds (default 10). Returns how many are left. */
+  /**
+   * Waits until every call that was admitted is settled, for at most so many seconds (default 10). Returns how many are
+   * left. For SIGTERM, once the server takes no more requests; what is left is given back when its lease ends.
+   */
   close(options?: { readonly withinSeconds?: number }): Promise<number>
 }
 
@@ -43,8 +46,8 @@ export interface Guard<CreditType extends string = string> {
  * @throws TypeError naming each option that is unknown or wrong.
  * @example
  * const guard = createGuard({
- *   identity: supabaseJwt({ url: process.env.SUPABASE_URL }),
- *   ledger: supabaseLedger(createClient(process.env.SUPABASE_URL, process.env.SUPABASE_SECRET_KEY)),
+ *   identity: supabaseJwt({ url }), // https://<ref>.supabase.co
+ *   ledger: supabaseLedger(createClient(url, secretKey)),
  * })
  */
 export function createGuard<const CreditType extends string = 'ai' | 'lead' | 'skipTrace'>(options: GuardOptions<CreditType>): Guard<CreditType> {
@@ -78,14 +81,14 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       const { user } = identified
 
       const wanted = typeof amount === 'function' ? await amount(context) : amount
-      if (typeof wanted !== 'number') {
-        return fail(new TypeError(`creditgate: the amount function of a route for ${creditType} credits returned ${typeof wanted}, not a number`))
+      if (!isAmount(wanted, maxAmount)) {
+        return deny(createProblem('invalid-request', { detail: `The amount of credits must be a whole number from 0 to ${maxAmount}.` }), user.id)
       }
-      if (!isAmount(wanted, maxAmount)) return deny(createProblem('invalid-request'), user.id)
 
       const id = createReservationId()
       const answer = await reserve(id, user.id, wanted)
       if ('problem' in answer) return deny(answer.problem, user.id)
+      settler.expect(id)
       emit({ type: 'reserved', reservation: id, user: user.id, creditType, amount: wanted })
 
       const remaining = answer.balances[creditType]?.remaining ?? null

@@ -33,7 +33,7 @@ export type Settlement = { readonly outcome: 'commit'; readonly amount: number }
  * |--------------------------------------|---|
  * | the handler called `refund()`        | refund |
  * | 400 or above, or the handler threw before the first byte | refund |
- * | below 400, finished                  | commit the handler's actual amount, else all |
+ * | below 400, finished                  | commit the handler's actual amount, else what a metered one reported, else all |
  * | broken off before the first byte     | refund, or commit what was reported |
  * | client gone after the first byte     | commit: all for a fixed amount, what was reported for a metered one |
  * | failed after the first byte          | refund for a fixed amount, commit what was reported for a metered one |
@@ -45,7 +45,8 @@ export function decideSettlement(outcome: Outcome, statement: Statement): Settle
   if (statement.refund || outcome.status >= 400) return REFUND
 
   const failed = outcome.threw || outcome.ended === 'failed'
-  if (!failed && outcome.ended === 'finished') return commit(actual ?? reserved)
+  // A host can hide that a stream broke (Hono's stream helpers do): what was reported is then all there is to go by.
+  if (!failed && outcome.ended === 'finished') return commit(actual ?? (metered ? reported : undefined) ?? reserved)
   if (!outcome.started) return outcome.threw ? REFUND : commit(reported)
   if (failed) return commit(metered ? reported : undefined)
   return commit(metered ? (actual ?? reported) : (actual ?? reserved))

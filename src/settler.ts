@@ -13,6 +13,8 @@ export interface Unsettled {
 }
 
 export interface Settler {
+  /** Says that a reservation was admitted and will be settled, so that `drain` waits for it. */
+  expect(id: string): void
   /** Resolves once the outcome is definite or the lease is over; never rejects. What happened is told as an event. */
   settle(reservation: Unsettled, settlement: Settlement): Promise<void>
   /** Resolves once nothing is left to settle, or after `milliseconds`. Returns how many were still open then. */
@@ -25,7 +27,14 @@ const ATTEMPT_MILLISECONDS = 10_000
 
 /** Settles reservations, and keeps at it in the background through an outage. The same call again is always safe. */
 export function createSettler(ledger: Ledger, emit: EventListener): Settler {
-  const running = new Set<Promise<void>>()
+  const unsettled = new Map<string, { readonly settled: Promise<void>; readonly resolve: () => void }>()
+
+  function expect(id: string): void {
+    if (unsettled.has(id)) return
+    let resolve: () => void = () => undefined
+    const settled = new Promise<void>((onSettled) => (resolve = onSettled))
+    unsettled.set(id, { settled, resolve })
+  }
 
   async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<void> {
     for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
@@ -61,17 +70,23 @@ export function createSettler(ledger: Ledger, emit: EventListener): Settler {
   }
 
   return {
-    settle(reservation, settlement) {
-      const work = settleUntilDefinite(reservation, settlement).finally(() => running.delete(work))
-      running.add(work)
-      return work
+    expect,
+    async settle(reservation, settlement) {
+      expect(reservation.id)
+      await settleUntilDefinite(reservation, settlement)
+      unsettled.get(reservation.id)?.resolve()
+      unsettled.delete(reservation.id)
     },
     async drain(milliseconds) {
-      const deadline = Date.now() + milliseconds
-      while (running.size > 0 && Date.now() < deadline) {
-        await Promise.race([Promise.allSettled(running), sleep(deadline - Date.now())])
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const bound = new Promise<'over'>((resolve) => (timer = setTimeout(resolve, milliseconds, 'over')))
+      // Again and again, since more may be admitted while this waits.
+      while (unsettled.size > 0) {
+        const settled = Promise.all(Array.from(unsettled.values(), (each) => each.settled))
+        if ((await Promise.race([settled, bound])) === 'over') break
       }
-      return running.size
+      clearTimeout(timer)
+      return unsettled.size
     },
   }
 }

@@ -26,7 +26,7 @@ function readFlags(): Flags | undefined {
 
 /** Returns whether everything was as it should be. */
 async function runDemo({ serve }: Flags): Promise<boolean> {
-  console.log('creditgate: calls to three paid routes over real HTTP, and what each of them left in Postgres.\n')
+  console.log("creditgate: calls to three paid routes over real HTTP, and what each did to one user's credits in Postgres.\n")
   const troubles: GuardEvent[] = []
   const supabase = await startSupabase()
   const guard = createGuard({
@@ -58,7 +58,7 @@ async function runDemo({ serve }: Flags): Promise<boolean> {
     return right
   } finally {
     const written = log.release()
-    if (!right) console.error('This is not as it should be. The guard and the servers reported:', ...troubles, ...written)
+    if (!right) console.error('Not all is as it should be. What the guard and the servers logged (a stream breaks on purpose):', ...troubles, ...written)
     await examples.close()
     await supabase.close()
   }

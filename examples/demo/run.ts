@@ -7,7 +7,7 @@ const CALL_COLUMNS: readonly Column[] = [
   { title: 'call', align: 'left' },
   { title: 'status', align: 'left' },
   { title: 'reserved', align: 'right' },
-  { title: 'from which row', align: 'left' },
+  { title: 'drawn from', align: 'left' },
   { title: 'committed', align: 'right' },
   { title: 'refunded', align: 'right' },
   { title: 'remaining', align: 'right' },

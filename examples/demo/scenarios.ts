@@ -44,22 +44,22 @@ export async function createScenarios({ database, auth }: SupabaseInAProcess, { 
       creditType: 'ai',
       scenarios: [
         {
-          title: 'the text is as long as was asked',
+          title: 'a text as long as was asked for',
           send: generate(12),
           expected: expectCommit({ reserved: 12, drawnFrom: 'plan 12', committed: 12, remaining: 68, used: 'top-up 0, plan 12' }),
         },
         {
-          title: 'the text ends sooner',
+          title: 'a text that ends sooner',
           send: generate(48),
           expected: expectCommit({ reserved: 48, drawnFrom: 'plan 48', committed: 35, remaining: 33, used: 'top-up 0, plan 47' }),
         },
         {
-          title: 'the reader leaves in mid-stream',
+          title: 'the reader leaves mid-stream',
           send: generate(13, 'Explain credits. [stall]', { leaveAfterWords: 6 }),
           expected: expectCommit({ body: 'cut', reserved: 13, drawnFrom: 'plan 13', committed: 6, remaining: 27, used: 'top-up 0, plan 53' }),
         },
         {
-          title: 'the provider breaks in mid-stream',
+          title: 'the provider breaks mid-stream',
           send: generate(7, 'Explain credits. [break]'),
           expected: expectCommit({ body: 'broken', reserved: 7, drawnFrom: 'plan 7', committed: 6, remaining: 21, used: 'top-up 0, plan 59' }),
         },
@@ -81,12 +81,12 @@ export async function createScenarios({ database, auth }: SupabaseInAProcess, { 
       creditType: 'lead',
       scenarios: [
         {
-          title: 'as many leads as were asked for',
+          title: 'as many leads as asked for',
           send: exportLeads('TX', 10),
           expected: expectCommit({ reserved: 10, drawnFrom: 'plan 10', committed: 10, remaining: 20, used: 'plan 10' }),
         },
         {
-          title: 'fewer leads than were asked for',
+          title: 'fewer leads than asked for',
           send: exportLeads('VT', 15),
           expected: expectCommit({ reserved: 15, drawnFrom: 'plan 15', committed: 4, remaining: 16, used: 'plan 14' }),
         },
@@ -102,7 +102,7 @@ export async function createScenarios({ database, auth }: SupabaseInAProcess, { 
       creditType: 'skipTrace',
       scenarios: [
         { title: 'no token', send: traceUnsigned, expected: expectDenial({ status: 401, remaining: 2, used: 'plan 0' }) },
-        { title: 'a token that somebody else signed', send: trace('Jane Doe', forged), expected: expectDenial({ status: 401, remaining: 2, used: 'plan 0' }) },
+        { title: 'a forged token', send: trace('Jane Doe', forged), expected: expectDenial({ status: 401, remaining: 2, used: 'plan 0' }) },
         { title: 'a user without a subscription', send: trace('Jane Doe', stranger), expected: expectDenial({ status: 402, remaining: 2, used: 'plan 0' }) },
         {
           title: 'the person is found',

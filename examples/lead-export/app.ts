@@ -15,7 +15,7 @@ export function createApp(guard: Guard<'lead'>): Express {
       res.status(400).json({ error: 'state is needed' }) // 400 or above: refunded
       return
     }
-    const leads = await findLeads({ state, limit: readRows(req) })
+    const leads = await findLeads({ state, limit: req.credits?.amount ?? 0 })
     req.credits?.commit(leads.length)
     res.attachment('leads.csv').send(toCsv(['company', 'contact', 'email', 'state'], leads))
   })

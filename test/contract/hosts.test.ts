@@ -90,6 +90,12 @@ const SCENARIOS: readonly Scenario[] = [
     expected: { state: 'committed', kept: 4 },
   },
   {
+    name: 'a metered stream that ends without a last word commits what it reported',
+    handle: (credits) => ({ kind: 'stream', chunks: stream(credits, { chunks: 3, reports: true }) }),
+    status: 200,
+    expected: { state: 'committed', kept: 3 },
+  },
+  {
     name: 'a stream that fails late refunds a fixed amount',
     handle: (credits) => ({ kind: 'stream', chunks: stream(credits, { chunks: 3, reports: false, fails: true }) }),
     expected: NOTHING,

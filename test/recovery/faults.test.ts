@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type GuardEvent, type Ledger } from 'creditgate'
 import pg from 'pg'
 import { startAuthServer, type AuthServer } from '../support/auth-server.ts'
-import { findFreePort } from '../support/cluster.ts'
+import { findFreePort } from '../support/postgres-server.ts'
 import { startDataApi } from '../support/data-api.ts'
 import { createDatabase, type Database } from '../support/database.ts'
 import { addCredits, createAccount, expectNoViolations, readUsed, type Account } from '../support/seed.ts'
@@ -126,4 +126,39 @@ it('settles in the background through an outage, and drains on close', async () 
   await settled
   expect(await readUsed(database, row)).toBe(4)
   expect(events).toContainEqual(expect.objectContaining({ type: 'settled', outcome: 'committed', amount: 4 }))
+})
+
+it('close waits for calls that are admitted and not settled yet', async () => {
+  const account = await createAccount(database)
+  await addCredits(database, account)
+  const guard = createTestGuard(postgresLedger(database.pool))
+  const admission = await admit(guard, account, 10)
+  if (admission.outcome !== 'admitted') throw new Error('not admitted')
+  expect(await guard.close({ withinSeconds: 0.1 })).toBe(1)
+  const closed = guard.close()
+  await admission.settle({ status: 200, threw: false, ended: 'finished', started: true })
+  expect(await closed).toBe(0)
+})
+
+it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 1_000_001, '3', null, undefined, {}])(
+  'an amount computed as %s is 400, reserves nothing and reports no fault',
+  async (amount) => {
+    const account = await createAccount(database)
+    const row = await addCredits(database, account)
+    const gate = createTestGuard(postgresLedger(database.pool)).requireCredits('ai', () => amount as number)
+    const authorization = `Bearer ${await auth.signToken({ sub: account.user })}`
+    expect(await gate.admit({ method: 'POST', authorization, context: {} })).toMatchObject({ outcome: 'denied', problem: { status: 400, name: 'invalid-request' } })
+    expect(events.map(({ type }) => type)).toEqual(['denied'])
+    expect(await readUsed(database, row)).toBe(0)
+  },
+)
+
+it('what the amount function throws is handed to the host, and nothing is reserved', async () => {
+  const account = await createAccount(database)
+  const gate = createTestGuard(postgresLedger(database.pool)).requireCredits('ai', () => {
+    throw new RangeError('no such export')
+  })
+  const authorization = `Bearer ${await auth.signToken({ sub: account.user })}`
+  await expect(gate.admit({ method: 'POST', authorization, context: {} })).rejects.toThrow(RangeError)
+  expect(await database.query('select from creditgate.reservations')).toEqual([])
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { findFreePort } from './cluster.ts'
+import { findFreePort } from './postgres-server.ts'
 
 /** A real PostgREST over one database. */
 export interface DataApi {
