@@ -78,7 +78,11 @@ begin
 
     insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at)
     values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', wanted, allocations,
-            now + make_interval(secs => (request ->> 'lease')::integer), now);
+            now + make_interval(secs => (request ->> 'lease')::integer), now)
+    on conflict (id) do nothing;
+    -- The id came to be meanwhile where our lock does not reach: a tombstone without a subscription, or another user's.
+    -- Nothing has been drawn yet; asked again, it is there to be read.
+    if not found then return creditgate.reserve(request); end if;
 
     foreach credit in array after loop
       if exists (select from unnest(allocations) a where a.row_id = credit.id and a.credit_type = credit.credit_type) then

@@ -162,3 +162,14 @@ it('what the amount function throws is handed to the host, and nothing is reserv
   await expect(gate.admit({ method: 'POST', authorization, context: {} })).rejects.toThrow(RangeError)
   expect(await database.query('select from creditgate.reservations')).toEqual([])
 })
+
+it('an admission settles once, by the first outcome that is reported', async () => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account)
+  const admission = await admit(createTestGuard(postgresLedger(database.pool)), account, 10)
+  if (admission.outcome !== 'admitted') throw new Error('not admitted')
+  const facts = { status: 200, threw: false, started: true } as const
+  await Promise.all([admission.settle({ ...facts, ended: 'finished' }), admission.settle({ ...facts, ended: 'failed' })])
+  expect(await readUsed(database, row)).toBe(10)
+  expect(events.map(({ type }) => type)).toEqual(['reserved', 'settled'])
+})

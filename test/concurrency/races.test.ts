@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { postgresLedger, type Ledger } from 'creditgate'
+import { createDatabase, type Database } from '../support/database.ts'
+import { addCredits, createAccount, endLease, expectNoViolations, readUsed } from '../support/seed.ts'
+
+/** What must hold when operations meet on one reservation, one lease, one row. A real Postgres, 20 connections. */
+
+let database: Database
+let ledger: Ledger
+beforeAll(async () => {
+  database = await createDatabase()
+  ledger = postgresLedger(database.pool)
+})
+afterEach(() => expectNoViolations(database))
+afterAll(() => database.drop())
+
+const times = <Result>(count: number, work: (index: number) => Promise<Result>) => Promise.all(Array.from({ length: count }, (_, index) => work(index)))
+
+async function reserve(user: string, ai: number, id: string = randomUUID()) {
+  const [answer] = await ledger.reserve([{ id, user, amounts: { ai }, lease: 60 }])
+  return answer?.outcome
+}
+
+it('what dead processes held is given back once, however many find it at the same time', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const account = await createAccount(database)
+    const row = await addCredits(database, account, { allotted: 60 })
+    const dead = await times(3, async () => {
+      const id = randomUUID()
+      expect(await reserve(account.user, 20, id)).toBe('reserved')
+      return id
+    })
+    for (const id of dead) await endLease(database, id)
+    const outcomes = await times(100, () => reserve(account.user, 1))
+    expect(outcomes.filter((outcome) => outcome === 'reserved')).toHaveLength(60)
+    expect(await readUsed(database, row)).toBe(60)
+  }
+})
+
+it('a reservation settles once, whatever is asked of it at the same time', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const account = await createAccount(database)
+    const row = await addCredits(database, account, { allotted: 50, used: 0 })
+    expect(await reserve(account.user, 25)).toBe('reserved')
+    const id = randomUUID()
+    expect(await reserve(account.user, 20, id)).toBe('reserved')
+    if (round % 2 === 0) await endLease(database, id)
+    const answers = await times(12, async (index) => {
+      if (index % 3 === 0) return (await ledger.refund([{ id }]))[0]?.outcome
+      if (index % 3 === 1) return (await ledger.commit([{ id, amounts: { ai: 5 } }]))[0]?.outcome
+      return reserve(account.user, 20, id)
+    })
+    const [after] = await database.query<{ state: string }>('select state from creditgate.reservations where id = $1', [id])
+    expect(await readUsed(database, row)).toBe(25 + (after?.state === 'committed' ? 5 : 0))
+    for (const outcome of answers) expect([after?.state, 'reserved']).toContain(outcome)
+  }
+})
+
+it('one reserve sent many times at once holds once', async () => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account, { allotted: 100 })
+  const id = randomUUID()
+  expect(new Set(await times(30, () => reserve(account.user, 10, id)))).toEqual(new Set(['reserved']))
+  expect(await readUsed(database, row)).toBe(10)
+})
+
+it('a reserve and the refund that gave it up leave nothing held, in whichever order they arrive', async () => {
+  for (let round = 0; round < 30; round += 1) {
+    const account = await createAccount(database)
+    const row = await addCredits(database, account, { allotted: 100 })
+    const id = randomUUID()
+    await Promise.all(round % 2 === 0 ? [reserve(account.user, 10, id), ledger.refund([{ id, user: account.user }])] : [ledger.refund([{ id }]), reserve(account.user, 10, id)])
+    expect(await readUsed(database, row)).toBe(0)
+  }
+})
+
+it("another writer's changes of the same row are neither lost nor oversold", async () => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account, { allotted: 200 })
+  expect(await reserve(account.user, 0)).toBe('reserved')
+  const [outcomes] = await Promise.all([
+    times(150, () => reserve(account.user, 1)),
+    times(100, () => database.query('update "AICredits" set used = used + 1 where id = $1 and used < allotted', [row])),
+  ])
+  const ours = outcomes.filter((outcome) => outcome === 'reserved').length
+  const used = await readUsed(database, row)
+  expect(used).toBe(200)
+  // Each credit is either ours or theirs.
+  const [violation] = await database.query<{ kind: string; difference: number }>('select kind, difference::int from creditgate.violations where row_id = $1', [row])
+  expect(violation).toEqual({ kind: 'unbalanced', difference: 200 - ours })
+  await database.query('update "AICredits" set used = $2 where id = $1', [row, ours])
+})
+
+it('arrays over many subscriptions, in opposite orders at once, end without a deadlock', async () => {
+  const accounts = await times(12, async () => {
+    const account = await createAccount(database)
+    await addCredits(database, account, { allotted: 1_000 })
+    await addCredits(database, account, { type: 'lead', allotted: 1_000 })
+    return account
+  })
+  const readDeadlocks = async () => (await database.query<{ deadlocks: number }>('select deadlocks::int from pg_stat_database where datname = current_database()'))[0]?.deadlocks
+  const held = await times(60, async (index) => {
+    const users = index % 2 === 0 ? accounts : accounts.toReversed()
+    const answers = await ledger.reserve(users.map(({ user }) => ({ id: randomUUID(), user, amounts: index % 2 === 0 ? { ai: 1, lead: 2 } : { lead: 2, ai: 1 }, lease: 60 })))
+    expect(new Set(answers.map(({ outcome }) => outcome))).toEqual(new Set(['reserved']))
+    return answers.map(({ id }) => ({ id: id as string }))
+  })
+  await times(60, async (index) => ledger.refund(index % 2 === 0 ? (held[index] ?? []) : (held[index] ?? []).toReversed()))
+  const rows = await database.query<{ used: number }>('select used from creditgate.credit_rows where subscription_id = any($1::uuid[])', [`{${accounts.map(({ subscription }) => subscription).join(',')}}`])
+  expect(rows.every(({ used }) => used === 0)).toBe(true)
+  await database.query('select pg_stat_force_next_flush()')
+  expect(await readDeadlocks()).toBe(0)
+})
