@@ -79,16 +79,16 @@ it("another writer's changes of the same row are neither lost nor oversold", asy
   const account = await createAccount(database)
   const row = await addCredits(database, account, { allotted: 200 })
   expect(await reserve(account.user, 0)).toBe('reserved')
-  const [outcomes] = await Promise.all([
+  const [outcomes, increments] = await Promise.all([
     times(150, () => reserve(account.user, 1)),
-    times(100, () => database.query('update "AICredits" set used = used + 1 where id = $1 and used < allotted', [row])),
+    times(150, () => database.query('update "AICredits" set used = used + 1 where id = $1 and used < allotted returning id', [row])),
   ])
   const ours = outcomes.filter((outcome) => outcome === 'reserved').length
-  const used = await readUsed(database, row)
-  expect(used).toBe(200)
-  // Each credit is either ours or theirs.
+  const theirs = increments.flat().length
+  expect(ours + theirs).toBe(200)
+  expect(await readUsed(database, row)).toBe(200)
   const [violation] = await database.query<{ kind: string; difference: number }>('select kind, difference::int from creditgate.violations where row_id = $1', [row])
-  expect(violation).toEqual({ kind: 'unbalanced', difference: 200 - ours })
+  expect(violation).toEqual({ kind: 'unbalanced', difference: theirs })
   await database.query('update "AICredits" set used = $2 where id = $1', [row, ours])
 })
 
