@@ -27,7 +27,7 @@ async function readMaxTokens(c: Context): Promise<number> {
 }
 
 // Not Hono's stream(): it closes a stream whose callback threw as if it were complete, so that the caller would take
-// half a text for a whole one and pay for all that was reserved.
+// half a text for a whole one.
 function streamText(tokens: AsyncGenerator<string, void>, credits: Credits): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let produced = 0
