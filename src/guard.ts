@@ -8,6 +8,7 @@ import { identify } from './identity/identify.ts'
 import { keepLease } from './lease.ts'
 import { createSchemaCheck } from './ledger/check-schema.ts'
 import type { Amounts, CommitAnswer, RefundAnswer, ReserveAnswer } from './ledger/ledger.ts'
+import { decideSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
 import { createInsufficientCredits, createProblem, type Problem } from './problem.ts'
 import { createReservationId } from './reservation-id.ts'
 import { asFault, reserveWithin } from './reserve.ts'
@@ -109,8 +110,20 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
         settle: (outcome) =>
           (settled ??= (async () => {
             lease.stop()
-            await settler.settle({ id, user: user.id, creditType, until: lease.until }, settleBy(outcome, record.statement))
+            await settler.settle({ id, user: user.id, creditType, until: lease.until }, decide(outcome, record.statement))
           })()),
+      }
+    }
+
+    /** A route's own rule may fail or answer nonsense; the credits are then settled by the table, and the developer told. */
+    function decide(outcome: Outcome, statement: Statement): Settlement {
+      try {
+        const settlement = settleBy(outcome, statement)
+        if (settlement.outcome === 'refund' || isAmount(settlement.amount, statement.reserved)) return settlement
+        throw new RangeError(`creditgate: settleBy answered ${String(settlement.amount)} of ${statement.reserved} credits`)
+      } catch (error) {
+        emit({ type: 'fault', error: asError(error), creditType })
+        return decideSettlement(outcome, statement)
       }
     }
 

@@ -25,7 +25,7 @@ const databaseConfig = z.strictObject({
       table: tableName.default('UserProfileSubscription'),
       userColumn: identifier.default('userid'),
       statusColumn: identifier.nullable().default('status'),
-      activeStatuses: z.array(z.string().min(1)).min(1).default(['active', 'trialing']),
+      activeStatuses: z.array(identifier).min(1).default(['active', 'trialing']),
     })
     .prefault({}),
 })

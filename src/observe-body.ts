@@ -12,6 +12,9 @@ export type BodyEnd = Pick<Outcome, 'ended' | 'started'>
 export function observeBody(body: ReadableStream<Uint8Array>, onEnd: (end: BodyEnd) => Promise<void>): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let started = false
+  let reported: Promise<void> | undefined
+  // A cancel can come while a read is under way, which then ends too: the first of them is how the body ended.
+  const report = (ended: BodyEnd['ended']) => (reported ??= onEnd({ ended, started }))
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -23,15 +26,16 @@ export function observeBody(body: ReadableStream<Uint8Array>, onEnd: (end: BodyE
             return
           }
         } catch (error) {
-          await onEnd({ ended: 'failed', started })
+          await report('failed')
           controller.error(error)
           return
         }
-        await onEnd({ ended: 'finished', started })
-        controller.close()
+        const cancelled = reported !== undefined
+        await report('finished')
+        if (!cancelled) controller.close()
       },
       async cancel(reason) {
-        await Promise.allSettled([onEnd({ ended: 'aborted', started }), reader.cancel(reason)])
+        await Promise.allSettled([report('aborted'), reader.cancel(reason)])
       },
     },
     { highWaterMark: 2 },

@@ -1,15 +1,17 @@
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { parseOptions } from '../options.ts'
 import type { Identity, User, Verification } from './identity.ts'
+import { createRemoteKeys } from './remote-keys.ts'
 
 const MAX_TOKEN_BYTES = 8192
 const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 const url = z.url({ protocol: /^https?$/, error: 'must be the URL of the project: https://<ref>.supabase.co' })
-const supabaseJwtOptions = z.strictObject({
+const supabaseJwtOptions = z
+  .strictObject({
   url,
   secret: z.string().min(32, 'must be the whole legacy JWT secret, at least 32 characters').optional(),
   issuer: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
@@ -17,6 +19,10 @@ const supabaseJwtOptions = z.strictObject({
   clockToleranceSeconds: z.number().int().min(0).max(60).default(5),
   cacheSize: z.number().int().min(0).max(1_000_000).default(10_000),
 })
+  .superRefine(({ url, jwksUrl, secret }, context) => {
+    if (secret !== undefined || isSafeToFetch(jwksUrl ?? url)) return
+    context.addIssue({ code: 'custom', path: [jwksUrl === undefined ? 'url' : 'jwksUrl'], message: 'must be https: keys are fetched from it. http is for loopback addresses only' })
+  })
 
 export interface SupabaseJwtOptions {
   /** The project's URL: `https://<ref>.supabase.co`. */
@@ -36,6 +42,12 @@ export interface SupabaseJwtOptions {
   readonly cacheSize?: number
 }
 
+function isSafeToFetch(address: string): boolean {
+  if (!URL.canParse(address)) return true // refused by name already
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+}
+
 const CACHED_MILLISECONDS = 5 * 60 * 1000
 
 /**
@@ -48,11 +60,11 @@ const CACHED_MILLISECONDS = 5 * 60 * 1000
 export function supabaseJwt(options: SupabaseJwtOptions): Identity {
   const parsed = parseOptions('supabaseJwt', supabaseJwtOptions, options)
   const base = parsed.url.replace(/\/+$/, '')
-  const key = parsed.secret === undefined ? fetchKeys(parsed.jwksUrl ?? `${base}/auth/v1/.well-known/jwks.json`) : sharedSecret(parsed.secret)
+  const key = parsed.secret === undefined ? createRemoteKeys(parsed.jwksUrl ?? `${base}/auth/v1/.well-known/jwks.json`) : createSharedKey(parsed.secret)
   const algorithms = parsed.secret === undefined ? ['ES256', 'RS256'] : ['HS256']
   const issuer = parsed.issuer ?? `${base}/auth/v1`
   const verified =
-    parsed.cacheSize === 0 ? undefined : new LRUCache<string, User>({ max: parsed.cacheSize, ttl: CACHED_MILLISECONDS, ttlAutopurge: false })
+    parsed.cacheSize === 0 ? undefined : new LRUCache<string, { readonly user: User; readonly until: number }>({ max: parsed.cacheSize })
 
   return Object.freeze({
     async verify(token: string): Promise<Verification> {
@@ -60,7 +72,8 @@ export function supabaseJwt(options: SupabaseJwtOptions): Identity {
       // Only its digest is kept: a heap dump of the cache holds no token that works.
       const digest = await sha256(token)
       const known = verified?.get(digest)
-      if (known !== undefined) return { outcome: 'verified', user: known }
+      // By the wall clock: the cache's own, which is monotonic, stands still while a machine sleeps.
+      if (known !== undefined && Date.now() < known.until) return { outcome: 'verified', user: known.user }
 
       let payload: JWTPayload
       try {
@@ -79,9 +92,8 @@ export function supabaseJwt(options: SupabaseJwtOptions): Identity {
       const user = readUser(payload)
       if (user === undefined) return { outcome: 'rejected' }
 
-      const milliseconds = Math.min(CACHED_MILLISECONDS, Number(payload.exp) * 1000 - Date.now())
       // Only what verified is remembered, so that forged tokens cannot push good ones out.
-      if (milliseconds > 0) verified?.set(digest, user, { ttl: milliseconds })
+      verified?.set(digest, { user, until: Math.min(Date.now() + CACHED_MILLISECONDS, Number(payload.exp) * 1000) })
       return { outcome: 'verified', user }
     },
   })
@@ -110,15 +122,7 @@ function isTokensFault(cause: unknown): boolean {
   )
 }
 
-function fetchKeys(jwksUrl: string): JWTVerifyGetKey {
-  const parsed = new URL(jwksUrl)
-  if (parsed.protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(parsed.hostname)) {
-    throw new TypeError(`creditgate: supabaseJwt: keys are fetched over https only, except from a loopback address: ${parsed.origin}`)
-  }
-  return createRemoteJWKSet(parsed)
-}
-
-function sharedSecret(secret: string): JWTVerifyGetKey {
+function createSharedKey(secret: string): JWTVerifyGetKey {
   const bytes = new TextEncoder().encode(secret)
   return () => Promise.resolve(bytes)
 }
