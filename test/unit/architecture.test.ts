@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, normalize } from 'node:path'
+import ts from 'typescript'
+import { expect, it } from 'vitest'
+
+/** Arrows run one way: examples, adapters -> src/index -> guard -> ports <- implementations. */
+
+const root = new URL('../../', import.meta.url).pathname
+const list = (folder: string): string[] => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => join(folder, file))
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const imports = (file: string): string[] => ts.preProcessFile(read(file)).importedFiles.map(({ fileName }) => fileName)
+const targets = (file: string): string[] => imports(file).filter((name) => name.startsWith('.')).map((name) => normalize(join(file, '..', name)))
+const [core, adapters] = [list('src'), list('adapters')]
+const NODE = ['src/cli.ts', 'src/bin.ts', 'src/migration.ts']
+
+it.each(core)('%s imports nothing but its own kind and three libraries', (file) => {
+  const allowed = (name: string): boolean => name.startsWith('./') || name.startsWith('../') || ['zod', 'jose', 'lru-cache'].includes(name) || (NODE.includes(file) && name.startsWith('node:'))
+  expect(imports(file).filter((name) => !allowed(name))).toEqual([])
+  expect(targets(file).filter((target) => !core.includes(target))).toEqual([])
+})
+
+it.each(adapters)('%s imports the package by its name, and the types of its host', (file) => {
+  const host = file.replace(/^adapters\/(.*)\.ts$/, '$1')
+  expect(imports(file).filter((name) => !['creditgate', host].includes(name))).toEqual([])
+  expect(read(file)).toMatch(new RegExp(`^import type \\{[^}]*\\} from '${host}'`, 'm'))
+})
+
+it('only the index re-exports, nothing imports it, and no file of the core leads back to itself', () => {
+  expect(core.filter((file) => /^export .* from /m.test(read(file)))).toEqual(['src/index.ts'])
+  expect(core.filter((file) => targets(file).includes('src/index.ts'))).toEqual([])
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) expect.fail(`a cycle: ${[...path, file].join(' -> ')}`)
+    for (const target of targets(file)) visit(target, [...path, file])
+  }
+  for (const file of core) visit(file, [])
+})
+
+it('the code that a server loads never reaches what needs a file system', () => {
+  const reach = (file: string): string[] => [file, ...targets(file).flatMap(reach)]
+  expect(reach('src/index.ts').filter((file) => NODE.includes(file))).toEqual([])
+})
+
+it('the names of the SQL functions stand in one file', () => {
+  expect(core.filter((file) => /creditgate_[a-z]/.test(read(file)) && file !== 'src/cli.ts')).toEqual(['src/ledger/create-ledger.ts'])
+})
+
+it.each([...core, ...adapters])('%s is at most 300 lines, exports by name, and keeps no state of its own', (file) => {
+  expect(read(file).split('\n').length).toBeLessThanOrEqual(300)
+  expect(read(file)).not.toMatch(/^export default|^export \{[^}]*as default/m)
+  expect(read(file)).not.toMatch(/^(let|var) /m)
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { logFaults } from '../../src/events.ts'
+import { parseGuardOptions, parseRouteOptions } from '../../src/guard-options.ts'
+import { decideSettlement } from '../../src/outcome.ts'
+
+const ports = {
+  identity: { verify: () => Promise.resolve({ outcome: 'rejected' as const }) },
+  ledger: Object.fromEntries(['reserve', 'commit', 'refund', 'extend', 'version'].map((method) => [method, () => Promise.resolve([])])),
+}
+
+describe("a guard's options", () => {
+  it('have the documented defaults', () => {
+    expect(parseGuardOptions(ports)).toEqual({
+      ...ports,
+      creditTypes: ['ai', 'lead', 'skipTrace'],
+      leaseSeconds: 60,
+      maxHoldSeconds: 900,
+      reserveTimeoutSeconds: 5,
+      maxAmount: 1_000_000,
+      onEvent: logFaults,
+      settleBy: decideSettlement,
+    })
+  })
+
+  it('are a frozen copy that keeps the very ports it was given', () => {
+    const creditTypes = ['ai']
+    const parsed = parseGuardOptions({ ...ports, creditTypes })
+    creditTypes.push('lead')
+    expect(parsed.creditTypes).toEqual(['ai'])
+    expect(parsed.identity).toBe(ports.identity)
+    expect(parsed.ledger).toBe(ports.ledger)
+    expect(Object.isFrozen(parsed)).toBe(true)
+  })
+
+  it.each<[string, object]>([
+    ['identity', { identity: undefined }],
+    ['identity', { identity: {} }],
+    ['ledger', { ledger: null }],
+    ['ledger', { ledger: { ...ports.ledger, extend: undefined } }],
+    ['creditTypes', { creditTypes: [] }],
+    ['creditTypes', { creditTypes: 'ai' }],
+    ['creditTypes', { creditTypes: [''] }],
+    ['leaseSeconds', { leaseSeconds: 2 }],
+    ['leaseSeconds', { leaseSeconds: 901 }],
+    ['leaseSeconds', { leaseSeconds: 10.5 }],
+    ['leaseSeconds', { leaseSeconds: '60' }],
+    ['maxHoldSeconds', { maxHoldSeconds: 59 }],
+    ['maxHoldSeconds', { leaseSeconds: 900, maxHoldSeconds: 899 }],
+    ['maxHoldSeconds', { maxHoldSeconds: 86_401 }],
+    ['reserveTimeoutSeconds', { reserveTimeoutSeconds: 0 }],
+    ['reserveTimeoutSeconds', { reserveTimeoutSeconds: 61 }],
+    ['reserveTimeoutSeconds', { reserveTimeoutSeconds: Infinity }],
+    ['maxAmount', { maxAmount: 0 }],
+    ['maxAmount', { maxAmount: 2 ** 31 }],
+    ['topUpUrl', { topUpUrl: '/buy' }],
+    ['onEvent', { onEvent: 'log' }],
+    ['settleBy', { settleBy: true }],
+    ['leaseSecond', { leaseSecond: 60 }],
+  ])('are refused with the name of what is wrong: %s in %o', (name, wrong) => {
+    const parse = () => parseGuardOptions({ ...ports, ...wrong })
+    expect(parse).toThrow(TypeError)
+    expect(parse).toThrow(/createGuard/)
+    expect(parse).toThrow(new RegExp(`\\b${name}\\b`))
+  })
+
+  it('say which function makes a port that is missing', () => {
+    expect(() => parseGuardOptions({})).toThrow(/supabaseJwt\(\)[\s\S]*supabaseLedger\(\) or postgresLedger\(\)/)
+  })
+
+  it('are refused when there are none', () => {
+    expect(() => parseGuardOptions(undefined)).toThrow(TypeError)
+  })
+})
+
+describe("a route's options", () => {
+  it('have the documented defaults', () => {
+    expect(parseRouteOptions({})).toEqual({ metered: false, allowAnonymous: false, allowOAuthClients: false })
+  })
+
+  it.each<[string, object]>([
+    ['metered', { metered: 1 }],
+    ['settleBy', { settleBy: {} }],
+    ['allowAnonymous', { allowAnonymous: 'yes' }],
+    ['allowOAuthClients', { allowOAuthClients: 'app-1' }],
+    ['allowOAuthClients', { allowOAuthClients: [''] }],
+    ['allowAnonymus', { allowAnonymus: true }],
+  ])('are refused with the name of what is wrong: %s in %o', (name, wrong) => {
+    const parse = () => parseRouteOptions(wrong)
+    expect(parse).toThrow(TypeError)
+    expect(parse).toThrow(/requireCredits/)
+    expect(parse).toThrow(new RegExp(`\\b${name}\\b`))
+  })
+})

@@ -1,0 +1,331 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { Admission } from '../../src/admission.ts'
+import type { Amount } from '../../src/amount.ts'
+import type { GuardEvent } from '../../src/events.ts'
+import { createGuard, type Guard } from '../../src/guard.ts'
+import type { GuardOptions, RouteOptions } from '../../src/guard-options.ts'
+import type { Identity, User } from '../../src/identity/identity.ts'
+import { createFault } from '../../src/ledger/fault.ts'
+import type { Outcome } from '../../src/outcome.ts'
+import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted-ledger.ts'
+
+/** The order of a request's steps and what each refusal becomes. What the database does is proved on a real one. */
+
+const user: User = { id: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', anonymous: false, clientId: undefined, claims: {} }
+const identity: Identity = {
+  verify: (token) => Promise.resolve(token === 'good' ? { outcome: 'verified', user } : token === 'keyless' ? { outcome: 'unavailable', cause: new Error('no keys') } : { outcome: 'rejected' }),
+}
+const reserved = { outcome: 'reserved', subscription: 's', amounts: { ai: 2 }, balances: { ai: { remaining: 98, resetsIn: 60, resetsAt: '2026-12-01T00:00:00Z' } } }
+const SCRIPT = { reserve: reserved, commit: { outcome: 'committed', amounts: { ai: 2 } }, refund: { outcome: 'refunded' }, extend: { outcome: 'extended', reported: null } } as const
+const finished: Outcome = { status: 200, threw: false, ended: 'finished', started: true }
+
+interface Scene {
+  readonly guard: Guard<'ai' | 'lead' | 'skipTrace'>
+  readonly ledger: ScriptedLedger
+  readonly events: readonly GuardEvent[]
+  readonly admit: (options?: { method?: string; authorization?: string; context?: object; amount?: Amount<object>; route?: RouteOptions }) => Promise<Admission>
+}
+
+function create(script: Parameters<typeof createScriptedLedger>[0] = {}, options: Partial<GuardOptions<'ai' | 'lead' | 'skipTrace'>> = {}, version?: Parameters<typeof createScriptedLedger>[1]): Scene {
+  const events: GuardEvent[] = []
+  const ledger = createScriptedLedger({ ...SCRIPT, ...script }, version)
+  const guard = createGuard({ identity, ledger, onEvent: (event) => events.push(event), ...options })
+  return {
+    guard,
+    ledger,
+    events,
+    admit: ({ method = 'POST', authorization = 'Bearer good', context = {}, amount = 2, route = {} } = {}) => guard.requireCredits<object>('ai', amount, route).admit({ method, authorization, context }),
+  }
+}
+
+function expectAdmitted(admission: Admission) {
+  if (admission.outcome !== 'admitted') expect.fail(`denied: ${admission.problem.name}`)
+  return { credits: admission.credits, headers: admission.headers, settle: (outcome: Outcome) => admission.settle(outcome) }
+}
+
+describe('at construction', () => {
+  it('a route for an unknown credit type is refused, with the ones there are', () => {
+    const { guard } = create()
+    expect(() => guard.requireCredits('video' as 'ai', 1)).toThrow(TypeError)
+    expect(() => guard.requireCredits('video' as 'ai', 1)).toThrow(/"video".*ai, lead, skipTrace/)
+    expect(() => create({}, { creditTypes: ['lead'] }).guard.requireCredits('ai', 1)).toThrow(/"ai".*lead/)
+    expect(() => guard.requireCredits('toString' as 'ai', 1)).toThrow(TypeError)
+  })
+
+  it.each([-1, 1.5, NaN, Infinity, 2 ** 53, '1', null, undefined, 1_000_001])('a route for %s credits is refused', (amount) => {
+    expect(() => create().guard.requireCredits('ai', amount as number)).toThrow(TypeError)
+  })
+
+  it('a route with an option that does not exist is refused, and so is such a guard', () => {
+    expect(() => create().guard.requireCredits('ai', 1, { meter: true } as RouteOptions)).toThrow(/meter/)
+    expect(() => create({}, { lease: 5 } as never)).toThrow(/lease/)
+  })
+
+  it('nothing is asked of the database', () => {
+    const { guard, ledger } = create()
+    guard.requireCredits('ai', 1)
+    expect(ledger.calls).toEqual([])
+  })
+})
+
+describe('a request that is admitted', () => {
+  it('holds the credits under a fresh id before the handler runs, and tells the handler and the client', async () => {
+    const { admit, ledger, events } = create()
+    const { credits, headers, settle } = expectAdmitted(await admit())
+    expect(ledger.calls).toMatchObject([{ operation: 'reserve', request: { id: credits.id, user: user.id, amounts: { ai: 2 }, lease: 60 } }])
+    expect(credits).toMatchObject({ creditType: 'ai', amount: 2, remaining: 98, user })
+    expect(headers).toMatchObject({ 'Credits-Reservation': `ai="${credits.id}"`, 'Credits-Remaining': 'ai=98', 'Credits-Reset': 'ai=60' })
+    expect(events).toEqual([{ type: 'reserved', reservation: credits.id, user: user.id, creditType: 'ai', amount: 2 }])
+    await settle(finished)
+  })
+
+  it('is settled by its outcome and by what the handler said', async () => {
+    const { admit, ledger } = create()
+    const { credits, settle } = expectAdmitted(await admit())
+    credits.commit(1)
+    await settle(finished)
+    expect(ledger.calls.at(-1)).toMatchObject({ operation: 'commit', request: { id: credits.id, user: user.id, amounts: { ai: 1 } } })
+  })
+
+  it('is settled once, by the first outcome, however often it is asked for', async () => {
+    const { admit, ledger } = create()
+    const { settle } = expectAdmitted(await admit())
+    await Promise.all([settle({ ...finished, status: 500 }), settle(finished), settle(finished)])
+    await settle(finished)
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'refund'])
+  })
+
+  it('is not changed any more by a handler that talks after its end', async () => {
+    const { admit, ledger } = create({ commit: [createFault('', 'fetch failed'), SCRIPT.commit] })
+    const { credits, settle } = expectAdmitted(await admit())
+    const settling = settle(finished)
+    credits.refund()
+    await settling
+    credits.refund()
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'commit', 'commit'])
+  })
+
+  it("is settled by the route's own table, else by the guard's", async () => {
+    const never = vi.fn(() => ({ outcome: 'refund' }) as const)
+    const half = vi.fn(() => ({ outcome: 'commit', amount: 1 }) as const)
+    const { admit, ledger } = create({}, { settleBy: never })
+    await expectAdmitted(await admit()).settle(finished)
+    expect(never).toHaveBeenCalledExactlyOnceWith(finished, { reserved: 2, actual: undefined, refund: false, reported: undefined, metered: false })
+    await expectAdmitted(await admit({ route: { settleBy: half, metered: true } })).settle(finished)
+    expect(half).toHaveBeenCalledExactlyOnceWith(finished, expect.objectContaining({ metered: true }))
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'refund', 'reserve', 'commit'])
+  })
+
+  it('never makes settling reject, not even by a table of its own that throws', async () => {
+    const error = new Error('settleBy')
+    const { admit, events } = create(
+      {},
+      {
+        settleBy: () => {
+          throw error
+        },
+      },
+    )
+    const { settle } = expectAdmitted(await admit())
+    await expect(settle(finished)).resolves.toBeUndefined()
+    expect(events).toContainEqual({ type: 'fault', error, creditType: 'ai' })
+  })
+
+  it('survives a listener that throws', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const onEvent = vi.fn(() => {
+      throw new Error('listener')
+    })
+    const { admit, ledger } = create({}, { onEvent })
+    await expectAdmitted(await admit()).settle(finished)
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'commit'])
+    expect(onEvent).toHaveBeenCalledTimes(2)
+    vi.restoreAllMocks()
+  })
+
+  it.each(['HEAD', 'OPTIONS'])('passes free with %s, without a token', async (method) => {
+    const { admit, ledger, events } = create()
+    const { credits, headers, settle } = expectAdmitted(await admit({ method, authorization: '', amount: () => expect.fail('called') }))
+    await settle(finished)
+    expect(credits).toMatchObject({ creditType: 'ai', amount: 0 })
+    expect([headers, ledger.calls, events]).toEqual([{}, [], []])
+  })
+})
+
+describe('a request that is denied', () => {
+  it.each<[string, Record<string, string>, string]>([
+    ['without a token', { authorization: '' }, 'unauthenticated'],
+    ['with a malformed header', { authorization: 'Bearer good, Bearer good' }, 'invalid-request'],
+    ['with a bad token', { authorization: 'Bearer bad' }, 'invalid-token'],
+    ['while there are no keys', { authorization: 'Bearer keyless' }, 'credits-unavailable'],
+  ])('%s reaches neither the amount nor the database', async (_case, request, name) => {
+    const { admit, ledger, events } = create()
+    const amount = vi.fn(() => 1)
+    expect(await admit({ ...request, amount })).toMatchObject({ outcome: 'denied', problem: { name } })
+    expect(amount).not.toHaveBeenCalled()
+    expect(ledger.calls).toEqual([])
+    expect(events.at(-1)).toEqual({ type: 'denied', problem: name, user: undefined, creditType: 'ai' })
+  })
+
+  it('for want of keys tells the developer why', async () => {
+    const { admit, events } = create()
+    await admit({ authorization: 'Bearer keyless' })
+    expect(events).toMatchObject([{ type: 'fault', error: { message: 'no keys' } }, { type: 'denied' }])
+  })
+
+  it.each<[Step, string]>([
+    [{ outcome: 'insufficient', creditType: 'ai', required: 2, available: 1, resetsAt: null }, 'insufficient-credits'],
+    [{ outcome: 'no_subscription' }, 'subscription-required'],
+    [{ outcome: 'invalid', reason: 'a developer error' }, 'server-error'],
+    [{ outcome: 'conflict', state: 'open' }, 'server-error'],
+    [{ outcome: 'refunded' }, 'server-error'],
+    [{ outcome: 'expired' }, 'server-error'],
+    [{ outcome: 'committed', amounts: { ai: 2 } }, 'server-error'],
+    [createFault('PGRST202', 'no function'), 'server-error'],
+    [createFault('42501', 'permission denied'), 'server-error'],
+    [createFault('40P01', 'deadlock detected'), 'credits-unavailable'],
+    [createFault('', 'fetch failed'), 'credits-unavailable'],
+  ])('by the database is answered by what it said: %o is %s', async (reserve, name) => {
+    const { admit, events } = create({ reserve })
+    const denied = await admit()
+    expect(denied).toMatchObject({ outcome: 'denied', problem: { name } })
+    expect(events).toContainEqual({ type: 'denied', problem: name, user: user.id, creditType: 'ai' })
+    expect(events.some(({ type }) => type === 'fault')).toBe(name === 'server-error' || name === 'credits-unavailable')
+    if (name === 'server-error') expect(JSON.stringify(denied)).not.toMatch(/developer|permission|function|conflict/)
+  })
+
+  it('for want of credits is told where to buy more', async () => {
+    const { admit } = create({ reserve: { outcome: 'insufficient', creditType: 'ai', required: 2, available: 1, resetsAt: null } }, { topUpUrl: 'https://example.com/buy' })
+    expect(await admit()).toMatchObject({ problem: { status: 402, body: { required: 2, available: 1, topUpUrl: 'https://example.com/buy' } } })
+  })
+
+  it('while the outcome is unknown has its id refunded in the background until that is definite', async () => {
+    const lost = createFault('', 'fetch failed')
+    const { admit, guard, ledger } = create({ reserve: lost, refund: [lost, SCRIPT.refund] })
+    expect(await admit()).toMatchObject({ outcome: 'denied', problem: { name: 'credits-unavailable' } })
+    expect(await guard.close()).toBe(0)
+    const id = ledger.calls[0]?.request.id
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'reserve', 'reserve', 'refund', 'refund'])
+    expect(ledger.calls.every(({ request }) => request.id === id)).toBe(true)
+    expect(ledger.calls.at(-1)?.request).toEqual({ id, user: user.id })
+  })
+
+  it('while it is known that nothing was written has nothing refunded', async () => {
+    const { admit, guard, ledger } = create({ reserve: createFault('40P01', 'deadlock detected') })
+    await admit()
+    await guard.close()
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'reserve', 'reserve'])
+  })
+})
+
+describe('an amount that is computed', () => {
+  it('is computed once, of the request, after the user is known', async () => {
+    const context = { rows: 3 }
+    const amount = vi.fn((given: object) => Promise.resolve((given as typeof context).rows))
+    const { admit, ledger } = create()
+    const admission = expectAdmitted(await admit({ context, amount }))
+    expect(amount).toHaveBeenCalledExactlyOnceWith(context)
+    expect(ledger.calls[0]?.request['amounts']).toEqual({ ai: 3 })
+    await admission.settle(finished)
+  })
+
+  it.each([-1, 1.5, NaN, Infinity, 2 ** 53, 1_000_001, '1', null, undefined, 1n, {}])('and is %s makes a malformed request, for it came from the request', async (amount) => {
+    const { admit, ledger, events } = create()
+    const denied = await admit({ amount: () => amount as number })
+    expect(denied).toMatchObject({ outcome: 'denied', problem: { name: 'invalid-request', status: 400, body: { detail: 'The amount of credits must be a whole number from 0 to 1000000.' } } })
+    expect(events).toEqual([{ type: 'denied', problem: 'invalid-request', user: user.id, creditType: 'ai' }])
+    expect(ledger.calls).toEqual([])
+  })
+
+  it('whose function throws hands that on, with nothing reserved', async () => {
+    const { admit, ledger } = create()
+    const error = new Error('no such file')
+    await expect(admit({ amount: () => Promise.reject(error) })).rejects.toBe(error)
+    expect(ledger.calls).toEqual([])
+  })
+
+  it('of 0 is reserved like any other', async () => {
+    const { admit, ledger } = create()
+    await expectAdmitted(await admit({ amount: 0 })).settle(finished)
+    expect(ledger.calls[0]?.request['amounts']).toEqual({ ai: 0 })
+  })
+})
+
+describe('two guards of one request', () => {
+  it('compose when their credit types differ', async () => {
+    const { guard } = create({ reserve: { ...reserved, balances: {} } })
+    const request = { method: 'POST', authorization: 'Bearer good', context: {} }
+    for (const type of ['ai', 'lead'] as const) await expectAdmitted(await guard.requireCredits(type, 1).admit(request)).settle(finished)
+  })
+
+  it('are an error, told aloud, when both require the same', async () => {
+    const { guard, events } = create()
+    const request = { method: 'POST', authorization: 'Bearer good', context: {} }
+    await expectAdmitted(await guard.requireCredits('ai', 1).admit(request)).settle(finished)
+    expect(await guard.requireCredits('ai', 1).admit(request)).toMatchObject({ outcome: 'denied', problem: { name: 'server-error' } })
+    expect(events).toContainEqual(expect.objectContaining({ type: 'fault', error: expect.objectContaining({ message: expect.stringContaining('ai credits twice') as string }) as Error }))
+  })
+})
+
+describe('a database that is not set up', () => {
+  it.each<[string, Parameters<typeof createScriptedLedger>[1], RegExp]>([
+    ['has an older schema', { version: 0, creditTypes: [] }, /schema version 0.*npx creditgate init/],
+    ['has a newer schema', { version: 2, creditTypes: [] }, /schema version 2.*Upgrade the creditgate package/],
+    ['lacks a credit type', { version: 1, creditTypes: ['ai', 'lead'] }, /"skipTrace".*--type skipTrace=<table>/],
+    ['lacks the functions', createFault('PGRST202', 'no function'), /npx creditgate init/],
+  ])('%s: nothing is reserved, the caller learns nothing, the developer what to do', async (_case, version, message) => {
+    const { guard, admit, ledger, events } = create({}, {}, version)
+    expect(await admit()).toMatchObject({ outcome: 'denied', problem: { name: 'server-error' } })
+    expect(ledger.calls).toEqual([])
+    expect(events[0]).toMatchObject({ type: 'fault', error: { message: expect.stringMatching(message) as string } })
+    await expect(guard.ready()).rejects.toThrow(message)
+  })
+
+  it('is no set-up fault when it cannot be reached', async () => {
+    const { admit } = create({}, {}, createFault('', 'fetch failed'))
+    expect(await admit()).toMatchObject({ outcome: 'denied', problem: { name: 'credits-unavailable' } })
+  })
+})
+
+describe('closing', () => {
+  it('waits for a handler that still runs, and for what follows it', async () => {
+    const { admit, guard, ledger } = create()
+    const { settle } = expectAdmitted(await admit())
+    setTimeout(() => void settle(finished), 50)
+    expect(await guard.close({ withinSeconds: 5 })).toBe(0)
+    expect(ledger.calls.at(-1)).toMatchObject({ operation: 'commit' })
+  })
+
+  it('ends at its bound, and says how many are left', async () => {
+    const { admit, guard } = create()
+    const { settle } = expectAdmitted(await admit())
+    expect(await guard.close({ withinSeconds: 0.05 })).toBe(1)
+    await settle(finished)
+    expect(await guard.close({ withinSeconds: 0 })).toBe(0)
+  })
+
+  it('waits for nothing after denials and free passes', async () => {
+    const { admit, guard } = create({ reserve: { outcome: 'no_subscription' } })
+    await Promise.all([admit(), admit({ authorization: '' }), admit({ method: 'HEAD' })])
+    expect(await guard.close({ withinSeconds: 0 })).toBe(0)
+  })
+})
+
+describe('by id, from anywhere', () => {
+  it('a reservation is committed in whole, by a number or by amounts', async () => {
+    const { guard, ledger } = create()
+    await guard.commit('r')
+    await guard.commit('r', 1)
+    expect(await guard.commit('r', { ai: 1 })).toEqual({ id: 'r', outcome: 'committed', amounts: { ai: 2 } })
+    expect(ledger.calls.map(({ request }) => request)).toEqual([{ id: 'r' }, { id: 'r', amounts: 1 }, { id: 'r', amounts: { ai: 1 } }])
+  })
+
+  it('a reservation is refunded', async () => {
+    const { guard } = create()
+    expect(await guard.refund('r')).toEqual({ id: 'r', outcome: 'refunded' })
+  })
+
+  it('no answer is a fault', async () => {
+    await expect(create({ commit: 'says nothing' }).guard.commit('r')).rejects.toMatchObject({ name: 'LedgerFault', kind: 'unknown' })
+  })
+})

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { createFault, LedgerFault } from '../../src/ledger/fault.ts'
+import { asFault, reserveWithin } from '../../src/reserve.ts'
+import { createScriptedLedger, type Step } from './scripted-ledger.ts'
+
+const request = { id: '0198f6b4-0000-7000-8000-000000000000', user: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', amounts: { ai: 2 }, lease: 60 }
+const reserved = { outcome: 'reserved', subscription: 's', amounts: { ai: 2 }, balances: {} }
+const deadlock = createFault('40P01', 'deadlock detected')
+const lost = createFault('', 'fetch failed')
+const missing = createFault('PGRST202', 'no function')
+const failed = (code: string): Step => ({ outcome: 'failed', code })
+
+describe('an answer', () => {
+  it.each<Step[]>([
+    [reserved],
+    [{ outcome: 'insufficient', creditType: 'ai', required: 2, available: 1, resetsAt: null }],
+    [{ outcome: 'no_subscription' }],
+    [{ outcome: 'conflict', state: 'open' }],
+    [{ outcome: 'refunded' }],
+    [{ outcome: 'invalid', reason: 'r' }],
+  ])('is final, whatever it says: %o', async (step) => {
+    const ledger = createScriptedLedger({ reserve: step })
+    expect(await reserveWithin(ledger, request, 1000)).toEqual({ outcome: 'answered', answer: { id: request.id, ...(step as object) } })
+    expect(ledger.calls).toHaveLength(1)
+  })
+
+  it.each<[string, Step]>([
+    ['a deadlock', deadlock],
+    ['a lost reply', lost],
+    ['an error of any other kind', new Error('socket hang up')],
+    ['no answer', 'says nothing'],
+    ['a failed element', failed('40P01')],
+  ])('is asked for again after %s, under the same id', async (_case, step) => {
+    const ledger = createScriptedLedger({ reserve: [step, step, reserved] })
+    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'answered' })
+    expect(ledger.calls.map((call) => call.request)).toEqual([request, request, request])
+  })
+})
+
+describe('without an answer', () => {
+  it.each<[string, Step[], boolean]>([
+    ['known not to have been executed, each time', [deadlock], false],
+    ['failed in its batch for a reason that is known to undo it', [failed('55P03')], false],
+    ['lost each time', [lost], true],
+    ['lost once, then known not to have been executed', [lost, deadlock], true],
+    ['lost only at the end', [deadlock, deadlock, lost], true],
+    ['failed in its batch for a reason that says nothing', [failed('XX000')], true],
+    ['nothing said', ['says nothing'], true],
+    ['rejected with something that is no fault', [new Error('socket hang up')], true],
+  ])('it gives up after two retries, and says whether it may have happened: %s', async (_case, steps, unknown) => {
+    const ledger = createScriptedLedger({ reserve: steps })
+    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'unanswered', unknown, fault: expect.any(LedgerFault) as unknown })
+    expect(ledger.calls).toHaveLength(3)
+  })
+
+  it.each<[string, Step[], number, boolean]>([
+    ['at once', [missing], 1, false],
+    ['after a lost reply', [lost, missing], 2, true],
+    ['in its batch', [failed('42501')], 1, false],
+  ])('it does not try again what a person must mend first: %s', async (_case, steps, calls, unknown) => {
+    const ledger = createScriptedLedger({ reserve: steps })
+    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'unanswered', fault: { kind: 'set-up' }, unknown })
+    expect(ledger.calls).toHaveLength(calls)
+  })
+
+  it('it pauses longer before each retry', async () => {
+    const ledger = createScriptedLedger({ reserve: [deadlock] })
+    await reserveWithin(ledger, request, 3000)
+    const [first = 0, second = 0, third = 0] = ledger.calls.map(({ at }) => at)
+    expect(second - first).toBeGreaterThanOrEqual(45)
+    expect(third - second).toBeGreaterThanOrEqual(95)
+    expect(third - first).toBeLessThan(1000)
+  })
+})
+
+describe('the time it may take', () => {
+  it('ends an attempt that hangs', async () => {
+    const ledger = createScriptedLedger({ reserve: 'hangs' })
+    const started = performance.now()
+    expect(await reserveWithin(ledger, request, 80)).toMatchObject({ outcome: 'unanswered', unknown: true })
+    expect(performance.now() - started).toBeLessThan(500)
+    expect(ledger.calls).toHaveLength(1)
+  })
+
+  it('is shared by all attempts', async () => {
+    const ledger = createScriptedLedger({ reserve: [lost, 'hangs'] })
+    const started = performance.now()
+    expect(await reserveWithin(ledger, request, 300)).toMatchObject({ outcome: 'unanswered', unknown: true })
+    expect(performance.now() - started).toBeLessThan(800)
+    expect(ledger.calls).toHaveLength(2)
+  })
+
+  it('is not begun to be exceeded by a pause', async () => {
+    const ledger = createScriptedLedger({ reserve: lost })
+    const started = performance.now()
+    await reserveWithin(ledger, request, 20)
+    expect(performance.now() - started).toBeLessThan(200)
+    expect(ledger.calls).toHaveLength(1)
+  })
+})
+
+it('takes a rejection that is no fault for one whose outcome is unknown, with its cause', () => {
+  const cause = new TypeError('x is not a function')
+  expect(asFault(cause)).toMatchObject({ kind: 'unknown', message: 'x is not a function', cause })
+  expect(asFault('a string')).toMatchObject({ kind: 'unknown', message: 'a string' })
+  expect(asFault(deadlock)).toBe(deadlock)
+})
