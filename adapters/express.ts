@@ -37,11 +37,12 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
         res.writeHead(status, headers).end(JSON.stringify(body))
         return false
       }
+      // First of all: what is reserved must be settled, also if something here throws.
+      void closed.then((end) => admission.settle({ status: res.statusCode, threw: THREW in req, ...end }))
       req.credits = admission.credits
       for (const [name, value] of Object.entries(admission.headers)) res.append(name, value)
       watchErrors(req)
 
-      void closed.then((end) => admission.settle({ status: res.statusCode, threw: THREW in req, ...end }))
       return !res.closed
     }
 

@@ -30,11 +30,11 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
         const { body, status, headers } = admission.problem
         return new Response(JSON.stringify(body), { status, headers })
       }
-      c.set('credits', admission.credits)
-      appendHeaders(c, admission.headers)
       // A thrown Error does not come out of next(): Hono leaves it in c.error and answers with whatever onError made of it.
       const readFacts = () => ({ status: c.finalized ? c.res.status : 200, threw: c.error !== undefined })
       void closed?.then((end) => admission.settle({ ...readFacts(), ...end }))
+      c.set('credits', admission.credits)
+      appendHeaders(c, admission.headers)
 
       try {
         if (outgoing?.closed !== true) await next()
