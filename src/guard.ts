@@ -8,7 +8,7 @@ import { identify } from './identity/identify.ts'
 import { keepLease } from './lease.ts'
 import { createSchemaCheck } from './ledger/check-schema.ts'
 import type { Amounts, CommitAnswer, RefundAnswer, ReserveAnswer } from './ledger/ledger.ts'
-import { decideSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
+import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
 import { createInsufficientCredits, createProblem, type Problem } from './problem.ts'
 import { createReservationId } from './reservation-id.ts'
 import { asFault, reserveWithin } from './reserve.ts'
@@ -119,8 +119,8 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     function decide(outcome: Outcome, statement: Statement): Settlement {
       try {
         const settlement = settleBy(outcome, statement)
-        if (settlement.outcome === 'refund' || isAmount(settlement.amount, statement.reserved)) return settlement
-        throw new RangeError(`creditgate: settleBy answered ${String(settlement.amount)} of ${statement.reserved} credits`)
+        if (isSettlement(settlement, statement.reserved)) return settlement
+        throw new TypeError(`creditgate: settleBy must answer refund, or commit with an amount from 0 to ${statement.reserved}; it answered ${JSON.stringify(settlement)}`)
       } catch (error) {
         emit({ type: 'fault', error: asError(error), creditType })
         return decideSettlement(outcome, statement)

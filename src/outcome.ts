@@ -1,3 +1,5 @@
+import { isAmount } from './amount.ts'
+
 /** The facts of a response that has ended, as a host's adapter reports them. */
 export interface Outcome {
   /** The status that was sent, or would have been. */
@@ -50,6 +52,12 @@ export function decideSettlement(outcome: Outcome, statement: Statement): Settle
   if (!outcome.started) return outcome.threw ? REFUND : commit(reported)
   if (failed) return commit(metered ? reported : undefined)
   return commit(metered ? (actual ?? reported) : (actual ?? reserved))
+}
+
+/** Whether a rule's answer can be carried out on so many reserved credits. A rule written in JavaScript may answer anything. */
+export function isSettlement(answer: unknown, reserved: number): answer is Settlement {
+  if (typeof answer !== 'object' || answer === null || !('outcome' in answer)) return false
+  return answer.outcome === 'refund' || (answer.outcome === 'commit' && 'amount' in answer && isAmount(answer.amount, reserved))
 }
 
 const REFUND: Settlement = Object.freeze({ outcome: 'refund' })

@@ -20,7 +20,7 @@ export function createRemoteKeys(jwksUrl: string): JWTVerifyGetKey {
   return async (header, token) => {
     const cached = remote.fresh ? remote.jwks() : undefined
     if (failure !== undefined && Date.now() < pausedUntil) {
-      if (cached === undefined) throw failure
+      if (cached === undefined || cached.keys.length === 0) throw failure
       return createLocalJWKSet(cached)(header, token)
     }
     try {

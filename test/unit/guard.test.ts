@@ -6,7 +6,7 @@ import { createGuard, type Guard } from '../../src/guard.ts'
 import type { GuardOptions, RouteOptions } from '../../src/guard-options.ts'
 import type { Identity, User } from '../../src/identity/identity.ts'
 import { createFault } from '../../src/ledger/fault.ts'
-import type { Outcome } from '../../src/outcome.ts'
+import type { Outcome, Settlement } from '../../src/outcome.ts'
 import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted-ledger.ts'
 
 /** The order of a request's steps and what each refusal becomes. What the database does is proved on a real one. */
@@ -116,9 +116,9 @@ describe('a request that is admitted', () => {
     expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'refund', 'reserve', 'commit'])
   })
 
-  it('never makes settling reject, not even by a table of its own that throws', async () => {
+  it("is settled by the guard's own table, and the developer told, when the route's throws", async () => {
     const error = new Error('settleBy')
-    const { admit, events } = create(
+    const { admit, ledger, events } = create(
       {},
       {
         settleBy: () => {
@@ -127,8 +127,44 @@ describe('a request that is admitted', () => {
       },
     )
     const { settle } = expectAdmitted(await admit())
-    await expect(settle(finished)).resolves.toBeUndefined()
+    await expect(settle({ ...finished, status: 500 })).resolves.toBeUndefined()
+    expect(ledger.calls.at(-1)).toMatchObject({ operation: 'refund' })
     expect(events).toContainEqual({ type: 'fault', error, creditType: 'ai' })
+  })
+
+  it.each<unknown>([
+    undefined,
+    null,
+    {},
+    Promise.resolve({ outcome: 'refund' }),
+    { outcome: 'commit' },
+    { outcome: 'commit', amount: 3 },
+    { outcome: 'commit', amount: -1 },
+    { outcome: 'commit', amount: 0.5 },
+    { outcome: 'keep', amount: 1 },
+  ])("is settled by the guard's own table when the route's answers %o", async (nonsense) => {
+    const { admit, ledger, events } = create({}, { settleBy: () => nonsense as Settlement })
+    await expectAdmitted(await admit()).settle(finished)
+    expect(ledger.calls.at(-1)).toMatchObject({ operation: 'commit', request: { amounts: { ai: 2 } } })
+    expect(events.map(({ type }) => type)).toEqual(['reserved', 'fault', 'settled'])
+  })
+
+  it('is kept while the handler runs, with what it reports, and no longer', async () => {
+    vi.useFakeTimers()
+    const { admit, ledger } = create({}, { leaseSeconds: 3 })
+    const { credits, settle } = expectAdmitted(await admit())
+    await vi.advanceTimersByTimeAsync(1000)
+    credits.report(1)
+    await vi.advanceTimersByTimeAsync(1000)
+    await settle(finished)
+    await vi.advanceTimersByTimeAsync(60_000)
+    vi.useRealTimers()
+    expect(ledger.calls.map(({ operation, request }) => [operation, request['reported']])).toEqual([
+      ['reserve', undefined],
+      ['extend', undefined],
+      ['extend', { ai: 1 }],
+      ['commit', undefined],
+    ])
   })
 
   it('survives a listener that throws', async () => {
