@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decideSettlement, type Outcome, type Settlement, type Statement } from '../../src/outcome.ts'
+import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from '../../src/outcome.ts'
 
 const refund: Settlement = { outcome: 'refund' }
 const commit = (amount: number): Settlement => ({ outcome: 'commit', amount })
@@ -107,5 +107,38 @@ describe('whatever happened', () => {
       const first = decideSettlement(Object.freeze({ ...outcome }), Object.freeze({ ...statement }))
       expect(decideSettlement(outcome, statement)).toEqual(first)
     }))
+  })
+})
+
+describe("a rule's answer on 10 reserved credits", () => {
+  it.each<unknown>([refund, commit(0), commit(10), { outcome: 'refund', amount: 99 }])('can be carried out: %o', (answer) => {
+    expect(isSettlement(answer, 10)).toBe(true)
+  })
+
+  it.each<unknown>([
+    undefined,
+    null,
+    'refund',
+    {},
+    Promise.resolve(refund),
+    { outcome: 'commit' },
+    commit(11),
+    commit(-1),
+    commit(0.5),
+    commit(NaN),
+    { outcome: 'commit', amount: '1' },
+    { outcome: 'keep', amount: 1 },
+  ])('cannot be carried out: %o', (answer) => {
+    expect(isSettlement(answer, 10)).toBe(false)
+  })
+
+  it('can always be carried out when the table gives it', () => {
+    const outcomes = fc.record({ status: fc.integer({ min: 100, max: 599 }), threw: fc.boolean(), ended: fc.constantFrom('finished' as const, 'aborted' as const, 'failed' as const), started: fc.boolean() })
+    const amount = fc.option(fc.integer({ min: 0, max: 10 }), { nil: undefined })
+    fc.assert(
+      fc.property(outcomes, amount, amount, fc.boolean(), fc.boolean(), (outcome, actual, reported, isRefund, isMetered) => {
+        expect(isSettlement(decideSettlement(outcome, { reserved: 10, actual, reported, refund: isRefund, metered: isMetered }), 10)).toBe(true)
+      }),
+    )
   })
 })

@@ -69,32 +69,28 @@ describe('without an answer', () => {
     const [first = 0, second = 0, third = 0] = ledger.calls.map(({ at }) => at)
     expect(second - first).toBeGreaterThanOrEqual(45)
     expect(third - second).toBeGreaterThanOrEqual(95)
-    expect(third - first).toBeLessThan(1000)
   })
 })
 
 describe('the time it may take', () => {
   it('ends an attempt that hangs', async () => {
     const ledger = createScriptedLedger({ reserve: 'hangs' })
-    const started = performance.now()
     expect(await reserveWithin(ledger, request, 80)).toMatchObject({ outcome: 'unanswered', unknown: true })
-    expect(performance.now() - started).toBeLessThan(500)
     expect(ledger.calls).toHaveLength(1)
   })
 
   it('is shared by all attempts', async () => {
     const ledger = createScriptedLedger({ reserve: [lost, 'hangs'] })
-    const started = performance.now()
     expect(await reserveWithin(ledger, request, 300)).toMatchObject({ outcome: 'unanswered', unknown: true })
-    expect(performance.now() - started).toBeLessThan(800)
+    const [first, second] = ledger.calls
     expect(ledger.calls).toHaveLength(2)
+    expect(second?.signal).toBeInstanceOf(AbortSignal)
+    expect(second?.signal).toBe(first?.signal)
   })
 
-  it('is not begun to be exceeded by a pause', async () => {
+  it('is not used up by a pause: what would begin too late does not begin', async () => {
     const ledger = createScriptedLedger({ reserve: lost })
-    const started = performance.now()
     await reserveWithin(ledger, request, 20)
-    expect(performance.now() - started).toBeLessThan(200)
     expect(ledger.calls).toHaveLength(1)
   })
 })

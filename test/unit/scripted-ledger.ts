@@ -9,6 +9,7 @@ export interface Call {
   readonly operation: Operation
   readonly request: Readonly<Record<string, unknown>> & { readonly id: string }
   readonly at: number
+  readonly signal: AbortSignal | undefined
 }
 
 export interface ScriptedLedger extends Ledger {
@@ -29,7 +30,7 @@ export function createScriptedLedger(
     const steps: Step[] = [script[operation] ?? new Error(`${operation} is not in the script`)].flat()
     return (requests: readonly object[], signal?: AbortSignal): Promise<never> => {
       const request = requests[0] as Call['request']
-      calls.push({ operation, request, at: Date.now() })
+      calls.push({ operation, request, at: Date.now(), signal })
       const step = steps.length > 1 ? steps.shift() : steps[0]
       if (step === 'hangs') return rejectOn(signal) as Promise<never>
       if (step === 'says nothing') return Promise.resolve([] as never)
