@@ -135,11 +135,10 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
         return { problem: reportFault(asFault(error)) }
       }
       const reserving = await reserveWithin(ledger, { id, user, amounts: { [creditType]: wanted }, lease: leaseSeconds }, milliseconds)
-      if (reserving.outcome === 'unanswered') {
-        // It may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
-        if (reserving.unknown) void settler.settle({ id, user, creditType, until: Date.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
-        return { problem: reportFault(reserving.fault) }
-      }
+      // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
+      const used = reserving.outcome === 'answered' && reserving.answer.outcome === 'reserved'
+      if (reserving.unknown && !used) void settler.settle({ id, user, creditType, until: Date.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
+      if (reserving.outcome === 'unanswered') return { problem: reportFault(reserving.fault) }
       const { answer } = reserving
       switch (answer.outcome) {
         case 'reserved':

@@ -34,7 +34,7 @@ export type Settlement = { readonly outcome: 'commit'; readonly amount: number }
  * | what happened                        | settlement |
  * |--------------------------------------|---|
  * | the handler called `refund()`        | refund |
- * | 400 or above, or the handler threw before the first byte | refund |
+ * | 400 or above, or the handler threw and something else answered | refund |
  * | below 400, finished                  | commit the handler's actual amount, else what a metered one reported, else all |
  * | broken off before the first byte     | refund, or commit what was reported |
  * | client gone after the first byte     | commit: all for a fixed amount, what was reported for a metered one |
@@ -45,6 +45,8 @@ export type Settlement = { readonly outcome: 'commit'; readonly amount: number }
 export function decideSettlement(outcome: Outcome, statement: Statement): Settlement {
   const { reserved, actual, reported, metered } = statement
   if (statement.refund || outcome.status >= 400) return REFUND
+  // An error handler's response, whatever its status: the handler's own was never sent.
+  if (outcome.threw && outcome.ended === 'finished') return REFUND
 
   const failed = outcome.threw || outcome.ended === 'failed'
   // A host can hide that a stream broke (Hono's stream helpers do): what was reported is then all there is to go by.

@@ -4,10 +4,12 @@ import type { Ledger, ReserveAnswer, ReserveRequest } from './ledger/ledger.ts'
 
 /**
  * - `answered`: the database said what it decided.
- * - `unanswered`: it did not. `unknown`: at least one attempt may have been carried out, so that the id must be refunded.
+ * - `unanswered`: it did not.
+ *
+ * `unknown`: an attempt was lost and may still be carried out, so that the id must be refunded unless it is used.
  */
 export type Reserving =
-  | { readonly outcome: 'answered'; readonly answer: ReserveAnswer }
+  | { readonly outcome: 'answered'; readonly answer: ReserveAnswer; readonly unknown: boolean }
   | { readonly outcome: 'unanswered'; readonly fault: LedgerFault; readonly unknown: boolean }
 
 const ATTEMPTS = 3
@@ -26,7 +28,7 @@ export async function reserveWithin(ledger: Ledger, request: ReserveRequest, mil
     let fault: LedgerFault
     try {
       const [answer] = await ledger.reserve([request], signal)
-      if (answer !== undefined && answer.outcome !== 'failed') return { outcome: 'answered', answer }
+      if (answer !== undefined && answer.outcome !== 'failed') return { outcome: 'answered', answer, unknown }
       fault = answer === undefined ? new LedgerFault('unknown', 'bad-answer', 'creditgate: the ledger gave no answer') : createFault(answer.code, 'failed in its batch')
     } catch (error) {
       fault = asFault(error)

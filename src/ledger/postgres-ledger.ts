@@ -23,7 +23,8 @@ export interface PostgresJsLike {
  * postgresLedger(new pg.Pool({ connectionString: process.env.DATABASE_URL }))
  */
 export function postgresLedger(queryable: QueryableLike | PostgresJsLike): Ledger {
-  const query = createQuery(queryable)
+  // What a missing or misspelt variable hands over is no object at all.
+  const query = createQuery(Object(queryable) as QueryableLike | PostgresJsLike)
   return createLedger(async (name, requests, signal) => {
     const answer = requests === undefined ? query(`select public.${name}() as answer`, []) : query(`select public.${name}($1::text::jsonb) as answer`, [JSON.stringify(requests)])
     try {

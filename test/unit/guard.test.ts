@@ -246,6 +246,16 @@ describe('a request that is denied', () => {
     expect(ledger.calls.at(-1)?.request).toEqual({ id, user: user.id })
   })
 
+  it.each<[string, readonly string[], Step]>([
+    ['refused has the lost attempt refunded', ['reserve', 'reserve', 'refund'], { outcome: 'insufficient', creditType: 'ai', required: 2, available: 1, resetsAt: null }],
+    ['answered has nothing refunded', ['reserve', 'reserve'], SCRIPT.reserve],
+  ])('after a lost attempt and then %s', async (_case, operations, second) => {
+    const { admit, guard, ledger } = create({ reserve: [createFault('', 'fetch failed'), second], refund: SCRIPT.refund })
+    await admit()
+    await guard.close({ withinSeconds: 0.05 })
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(operations)
+  })
+
   it('while it is known that nothing was written has nothing refunded', async () => {
     const { admit, guard, ledger } = create({ reserve: createFault('40P01', 'deadlock detected') })
     await admit()

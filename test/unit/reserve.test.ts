@@ -20,19 +20,19 @@ describe('an answer', () => {
     [{ outcome: 'invalid', reason: 'r' }],
   ])('is final, whatever it says: %o', async (step) => {
     const ledger = createScriptedLedger({ reserve: step })
-    expect(await reserveWithin(ledger, request, 1000)).toEqual({ outcome: 'answered', answer: { id: request.id, ...(step as object) } })
+    expect(await reserveWithin(ledger, request, 1000)).toEqual({ outcome: 'answered', answer: { id: request.id, ...(step as object) }, unknown: false })
     expect(ledger.calls).toHaveLength(1)
   })
 
-  it.each<[string, Step]>([
-    ['a deadlock', deadlock],
-    ['a lost reply', lost],
-    ['an error of any other kind', new Error('socket hang up')],
-    ['no answer', 'says nothing'],
-    ['a failed element', failed('40P01')],
-  ])('is asked for again after %s, under the same id', async (_case, step) => {
+  it.each<[string, Step, boolean]>([
+    ['a deadlock', deadlock, false],
+    ['a lost reply', lost, true],
+    ['an error of any other kind', new Error('socket hang up'), true],
+    ['no answer', 'says nothing', true],
+    ['a failed element', failed('40P01'), false],
+  ])('is asked for again after %s, under the same id', async (_case, step, isUnknown) => {
     const ledger = createScriptedLedger({ reserve: [step, step, reserved] })
-    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'answered' })
+    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'answered', unknown: isUnknown })
     expect(ledger.calls.map((call) => call.request)).toEqual([request, request, request])
   })
 })
