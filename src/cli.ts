@@ -78,8 +78,8 @@ interface ConfigFlags {
 function readConfig(flags: ConfigFlags): DatabaseConfig {
   const file = flags.config === undefined ? {} : readConfigFile(flags.config)
   const types = flags.type?.map((given): [string, string] => {
-    const [name, table] = given.split('=')
-    if (name === undefined || name === '' || table === undefined || table === '') throw new UsageError(`--type is given as <name>=<table>, not "${given}"`)
+    const [name, table, more] = given.split('=')
+    if (name === undefined || name === '' || table === undefined || table === '' || more !== undefined) throw new UsageError(`--type is given as <name>=<table>, not "${given}"`)
     return [name, table]
   })
   const subscriptions = {

@@ -129,12 +129,13 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
 
     async function reserve(id: string, user: string, wanted: number): Promise<Extract<ReserveAnswer, { outcome: 'reserved' }> | { readonly problem: Problem }> {
       const milliseconds = settings.reserveTimeoutSeconds * 1000
+      const deadline = Date.now() + milliseconds
       try {
         await checkSchema(AbortSignal.timeout(milliseconds))
       } catch (error) {
         return { problem: reportFault(asFault(error)) }
       }
-      const reserving = await reserveWithin(ledger, { id, user, amounts: { [creditType]: wanted }, lease: leaseSeconds }, milliseconds)
+      const reserving = await reserveWithin(ledger, { id, user, amounts: { [creditType]: wanted }, lease: leaseSeconds }, Math.max(1, deadline - Date.now()))
       // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
       const used = reserving.outcome === 'answered' && reserving.answer.outcome === 'reserved'
       if (reserving.unknown && !used) void settler.settle({ id, user, creditType, until: Date.now() + leaseSeconds * 1000 }, { outcome: 'refund' })

@@ -52,7 +52,8 @@ const CACHED_MILLISECONDS = 5 * 60 * 1000
 
 /**
  * Verifies the access tokens of Supabase Auth: signature, `iss`, `aud` and `role` "authenticated", `sub` a UUID, `exp`.
- * Keys are cached for 10 minutes and fetched again at most every 30 seconds, whatever key ids tokens name.
+ * Keys are cached for 10 minutes and fetched again at most every 30 seconds, whatever key ids tokens name; while they
+ * cannot be had, at most every 5 seconds.
  *
  * @throws TypeError naming the option that is wrong.
  * @see https://supabase.com/docs/guides/auth/jwts

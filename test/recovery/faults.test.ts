@@ -173,3 +173,23 @@ it('an admission settles once, by the first outcome that is reported', async () 
   expect(await readUsed(database, row)).toBe(10)
   expect(events.map(({ type }) => type)).toEqual(['reserved', 'settled'])
 })
+
+it('the first call of a process waits no longer than any other, although the schema is checked before it', async () => {
+  const ledger = postgresLedger(database.pool)
+  const slow: Ledger = {
+    ...ledger,
+    version: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2_500))
+      return ledger.version()
+    },
+    reserve: (_requests, signal) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => {
+          reject(new Error('too late'))
+        })
+      }),
+  }
+  const started = performance.now()
+  expect(await admit(createTestGuard(slow), await createAccount(database))).toMatchObject({ outcome: 'denied', problem: { status: 503 } })
+  expect(performance.now() - started).toBeLessThan(4_500)
+})

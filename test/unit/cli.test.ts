@@ -182,6 +182,7 @@ describe('wrong usage', () => {
     [['sql', '--typ', 'ai=AI'], /--typ/],
     [['sql', '--user-column'], /--user-column/],
     [['sql', '--type', 'AICredits'], /--type.*<name>=<table>.*"AICredits"/],
+    [['sql', '--type', 'ai=A=B'], /--type.*<name>=<table>.*"ai=A=B"/],
     [['sql', '--type', '=AICredits'], /--type/],
     [['sql', '--type', 'ai='], /--type/],
     [['sql', '--type', 'Skip-Trace=SkipTraceCredits'], /Skip-Trace/],
