@@ -1,4 +1,4 @@
--- One row for each call that credits were held for. Rows stay after they end.
+-- One row for each call that credits were held for. Rows stay after they end, until they are pruned by age.
 create table if not exists creditgate.reservations (
   id              uuid primary key,          -- made by the guard before the first byte leaves
   subscription_id uuid,                      -- null in a tombstone whose subscription is not known
@@ -10,6 +10,8 @@ create table if not exists creditgate.reservations (
   lease_until     timestamptz,
   created_at      timestamptz not null,
   ended_at        timestamptz,
+  idempotency_key text,                      -- which route and key of its client it is an attempt at; null: none was given
+  fingerprint     text,                      -- of the request that the key was given with
   constraint "a reservation is open, committed, refunded or expired"
     check (state in ('open', 'committed', 'refunded', 'expired')),
   constraint "an open reservation has an owner and a lease, and no end"
@@ -19,5 +21,12 @@ create table if not exists creditgate.reservations (
 );
 -- Finds the leases that are over without reading history: it holds open reservations only.
 create index if not exists reservations_open on creditgate.reservations (subscription_id, lease_until) where state = 'open';
+-- Finds what may be pruned.
+create index if not exists reservations_ended on creditgate.reservations (ended_at) where state <> 'open';
+-- Finds the attempts at a key; and whatever the code does, a key is charged at most once.
+create index if not exists reservations_attempts on creditgate.reservations (subscription_id, idempotency_key, created_at)
+  where idempotency_key is not null;
+create unique index if not exists reservations_charged_once on creditgate.reservations (subscription_id, idempotency_key)
+  where idempotency_key is not null and state in ('open', 'committed');
 alter table creditgate.reservations enable row level security;
 revoke all on table creditgate.reservations from public, anon, authenticated, service_role;

@@ -1,4 +1,4 @@
--- Holds credits for one call, all or nothing: {"id", "user", "amounts": {"ai": 2}, "lease": 60}.
+-- Holds credits for one call, all or nothing: {"id", "user", "amounts": {"ai": 2}, "lease": 60, "idempotency"?: {"key", "fingerprint"}}.
 create or replace function creditgate.reserve(request jsonb)
 returns jsonb
 language plpgsql volatile
@@ -18,6 +18,7 @@ declare
   draw integer;
   allocations creditgate.allocation[] := '{}';
   wanted_type text;
+  earlier jsonb;
 begin
   if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
   if not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
@@ -26,6 +27,9 @@ begin
   select w.credit_type into wanted_type from jsonb_object_keys(wanted) as w (credit_type)
   where not exists (select from creditgate.credit_types t where t.name = w.credit_type) limit 1;
   if found then return creditgate.invalid(request, format('there is no credit type "%s"', wanted_type)); end if;
+  if request ? 'idempotency' and not (creditgate.is_key(request #> '{idempotency,key}') and creditgate.is_key(request #> '{idempotency,fingerprint}')) then
+    return creditgate.invalid(request, 'idempotency must give a key and a fingerprint of 1 to 200 characters');
+  end if;
 
   held := creditgate.hold(request);
   subscription := held.subscription;
@@ -45,6 +49,10 @@ begin
     return jsonb_build_object('id', request -> 'id', 'outcome', 'no_subscription');
   else
     perform creditgate.expire_leases(subscription);
+    if request ? 'idempotency' then
+      earlier := creditgate.earlier_attempt(request, subscription);
+      if earlier is not null then return earlier; end if;
+    end if;
   end if;
 
   -- Every row of every type is locked, in one order, before the time is read and anything is decided.
@@ -76,9 +84,11 @@ begin
       end if;
     end loop;
 
-    insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at)
+    insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at,
+                                         idempotency_key, fingerprint)
     values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', wanted, allocations,
-            now + make_interval(secs => (request ->> 'lease')::integer), now)
+            now + make_interval(secs => (request ->> 'lease')::integer), now,
+            request #>> '{idempotency,key}', request #>> '{idempotency,fingerprint}')
     on conflict (id) do nothing;
     -- The id came to be meanwhile where our lock does not reach: a tombstone without a subscription, or another user's.
     -- Nothing has been drawn yet; asked again, it is there to be read.

@@ -28,6 +28,8 @@ const databaseConfig = z.strictObject({
       activeStatuses: z.array(identifier).min(1).default(['active', 'trialing']),
     })
     .prefault({}),
+  sweepEveryMinutes: z.number().int().min(1).max(59).nullable().default(null),
+  pruneAfterDays: z.number().int().min(1).max(3650).nullable().default(null),
 })
 
 /**
@@ -40,6 +42,8 @@ const databaseConfig = z.strictObject({
  * - `subscriptions.statusColumn`: the column that says whether a subscription is active, or null where every row is.
  *   Default `status`.
  * - `subscriptions.activeStatuses`: the values that mean active. Default `['active', 'trialing']`.
+ * - `sweepEveryMinutes`: where the database has pg_cron, a sweep is scheduled at this pace, 1 to 59. Default null: none.
+ * - `pruneAfterDays`: that sweep also deletes reservations that ended so long ago, 1 to 3650. Default null: they are kept.
  *
  * Table names may carry their schema (`billing.AICredits`); without one it is `public`.
  */
@@ -53,7 +57,7 @@ export type DatabaseConfig = z.input<typeof databaseConfig>
 export function assembleMigration(config: DatabaseConfig = {}): string {
   const parsed = databaseConfig.safeParse(config)
   if (!parsed.success) throw new TypeError(`creditgate: the database configuration is wrong\n${z.prettifyError(parsed.error)}`)
-  const { creditTypes, subscriptions } = parsed.data
+  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays } = parsed.data
 
   const types = Object.entries(creditTypes).map(([type, table]) => {
     const { schema, name } = splitTable(table)
@@ -77,6 +81,8 @@ export function assembleMigration(config: DatabaseConfig = {}): string {
     status_column_literal: statusColumn === null ? 'null::text' : quoteLiteral(statusColumn),
     status_column_definition:
       statusColumn === null ? '' : `,\n      ${quoteIdentifier(statusColumn)} text not null default ${quoteLiteral(activeStatuses[0] ?? '')}`,
+    sweep_every_minutes: String(sweepEveryMinutes),
+    prune_after_days: String(pruneAfterDays),
     status_condition: statusColumn === null ? '' : ` and s.${quoteIdentifier(statusColumn)}::text in (${statuses})`,
   }
 

@@ -54,7 +54,7 @@ it('a missing migration is 500 for the caller, and a message with the command fo
 it('a database migrated for an older or newer package is refused with the command that mends it', async () => {
   const account = await createAccount(database)
   const row = await addCredits(database, account)
-  for (const [version, remedy] of [[0, 'npx creditgate init'], [2, 'Upgrade the creditgate package']] as const) {
+  for (const [version, remedy] of [[0, 'npx creditgate init'], [3, 'Upgrade the creditgate package']] as const) {
     events = []
     await database.query('update creditgate.schema_versions set version = $1', [version])
     expect(await admit(createTestGuard(postgresLedger(database.pool)), account)).toMatchObject({ outcome: 'denied', problem: { status: 500 } })

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const ENTRY_POINTS = ['creditgate_commit', 'creditgate_extend', 'creditgate_refund', 'creditgate_reserve', 'creditgate_version']
+const ENTRY_POINTS = ['commit', 'extend', 'prune', 'refund', 'reserve', 'reset', 'reverse', 'sweep', 'version'].map((name) => `creditgate_${name}`)
 
 /** Every function of ours, and every one in `public`, that a role may execute. */
 function listExecutable(role: string): Promise<string[]> {

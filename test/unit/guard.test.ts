@@ -316,8 +316,8 @@ describe('two guards of one request', () => {
 describe('a database that is not set up', () => {
   it.each<[string, Parameters<typeof createScriptedLedger>[1], RegExp]>([
     ['has an older schema', { version: 0, creditTypes: [] }, /schema version 0.*npx creditgate init/],
-    ['has a newer schema', { version: 2, creditTypes: [] }, /schema version 2.*Upgrade the creditgate package/],
-    ['lacks a credit type', { version: 1, creditTypes: ['ai', 'lead'] }, /"skipTrace".*--type skipTrace=<table>/],
+    ['has a newer schema', { version: 3, creditTypes: [] }, /schema version 3.*Upgrade the creditgate package/],
+    ['lacks a credit type', { version: 2, creditTypes: ['ai', 'lead'] }, /"skipTrace".*--type skipTrace=<table>/],
     ['lacks the functions', createFault('PGRST202', 'no function'), /npx creditgate init/],
   ])('%s: nothing is reserved, the caller learns nothing, the developer what to do', async (_case, version, message) => {
     const { guard, admit, ledger, events } = create({}, {}, version)

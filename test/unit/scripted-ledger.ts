@@ -1,6 +1,6 @@
 import type { Ledger } from '../../src/ledger/ledger.ts'
 
-type Operation = 'reserve' | 'commit' | 'refund' | 'extend'
+type Operation = 'reserve' | 'commit' | 'refund' | 'extend' | 'reverse' | 'reset' | 'sweep' | 'prune'
 
 /** What one call does: gives this answer, rejects with this error, or never ends but by its signal. */
 export type Step = Readonly<Record<string, unknown>> | Error | 'hangs' | 'says nothing'
@@ -22,20 +22,26 @@ export interface ScriptedLedger extends Ledger {
  */
 export function createScriptedLedger(
   script: Partial<Record<Operation, Step | readonly Step[]>> = {},
-  version: Awaited<ReturnType<Ledger['version']>> | Error = { version: 1, creditTypes: ['ai', 'lead', 'skipTrace'] },
+  version: Awaited<ReturnType<Ledger['version']>> | Error = { version: 2, creditTypes: ['ai', 'lead', 'skipTrace'] },
 ): ScriptedLedger {
   const calls: Call[] = []
 
   function play(operation: Operation) {
     const steps: Step[] = [script[operation] ?? new Error(`${operation} is not in the script`)].flat()
-    return (requests: readonly object[], signal?: AbortSignal): Promise<never> => {
+    return (requests: readonly object[], signal?: AbortSignal): Promise<never[]> => {
       const request = requests[0] as Call['request']
-      calls.push({ operation, request, at: Date.now(), signal })
+      calls.push({ operation, request, at: performance.now(), signal })
       const step = steps.length > 1 ? steps.shift() : steps[0]
-      if (step === 'hangs') return rejectOn(signal) as Promise<never>
-      if (step === 'says nothing') return Promise.resolve([] as never)
-      return step instanceof Error ? Promise.reject(step) : Promise.resolve([{ id: request.id, ...step }] as never)
+      if (step === 'hangs') return rejectOn(signal) as Promise<never[]>
+      if (step === 'says nothing') return Promise.resolve([])
+      return step instanceof Error ? Promise.reject(step) : Promise.resolve([{ id: request.id, ...step }] as never[])
     }
+  }
+
+  /** Sweep and prune take one request and give one answer. */
+  function playStep(operation: 'sweep' | 'prune') {
+    const playOne = play(operation)
+    return async (request: object, signal?: AbortSignal): Promise<never> => (await playOne([request], signal))[0] as never
   }
 
   return {
@@ -44,6 +50,10 @@ export function createScriptedLedger(
     commit: play('commit'),
     refund: play('refund'),
     extend: play('extend'),
+    reverse: play('reverse'),
+    reset: play('reset'),
+    sweep: playStep('sweep'),
+    prune: playStep('prune'),
     version: () => (version instanceof Error ? Promise.reject(version) : Promise.resolve(version)),
   }
 }

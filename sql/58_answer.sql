@@ -9,6 +9,10 @@ begin
     when 'commit' then creditgate.commit(request)
     when 'refund' then creditgate.refund(request)
     when 'extend' then creditgate.extend(request)
+    when 'reverse' then creditgate.reverse(request)
+    when 'reset' then creditgate.reset(request)
+    when 'sweep' then creditgate.sweep(request)
+    when 'prune' then creditgate.prune(request)
   end;
 end
 $$;

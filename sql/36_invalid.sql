@@ -5,7 +5,7 @@ language plpgsql immutable
 set search_path = ''
 as $$
 begin
-  return jsonb_build_object('id', request -> 'id', 'outcome', 'invalid', 'reason', reason);
+  return creditgate.echo(request) || jsonb_build_object('outcome', 'invalid', 'reason', reason);
 end
 $$;
 revoke all on function creditgate.invalid(jsonb, text) from public, anon, authenticated, service_role;

@@ -24,9 +24,12 @@ begin
 
   -- All subscriptions are locked before any element is answered, in one order for every caller.
   perform creditgate.lock_subscription(s.subscription)
-  from (select distinct creditgate.subscription_for(r.request) as subscription
+  from (select distinct case
+                 when operation = 'reset' and creditgate.is_uuid(r.request -> 'subscription') then (r.request ->> 'subscription')::uuid
+                 when creditgate.is_uuid(r.request -> 'id') and (not r.request ? 'user' or creditgate.is_uuid(r.request -> 'user'))
+                   then creditgate.subscription_for(r.request)
+               end as subscription
         from jsonb_array_elements(requests) as r (request)
-        where creditgate.is_uuid(r.request -> 'id') and (not r.request ? 'user' or creditgate.is_uuid(r.request -> 'user'))
         order by 1) s
   where s.subscription is not null;
 
@@ -34,7 +37,7 @@ begin
     begin
       answers := answers || creditgate.answer(operation, request);
     exception when others then
-      answers := answers || jsonb_build_object('id', request -> 'id', 'outcome', 'failed', 'code', sqlstate);
+      answers := answers || (creditgate.echo(request) || jsonb_build_object('outcome', 'failed', 'code', sqlstate));
     end;
   end loop;
   return to_jsonb(answers);

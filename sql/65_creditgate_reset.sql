@@ -1,0 +1,13 @@
+create or replace function public.creditgate_reset(requests jsonb)
+returns jsonb
+language plpgsql volatile security definer
+set search_path = ''
+set lock_timeout = '2s'
+set statement_timeout = '5s'
+as $$
+begin
+  return creditgate.answer_each('reset', requests);
+end
+$$;
+revoke all on function public.creditgate_reset(jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.creditgate_reset(jsonb) to service_role;
