@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { awaitClose, type Amount, type Credits, type Guard, type RouteOptions } from 'creditgate'
+import { awaitClose, type Amount, type Credits, type Guard, type RequestDescription, type RouteOptions } from 'creditgate'
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express's own types are extended
@@ -31,7 +31,13 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
     async function admit(req: Request, res: Response): Promise<boolean> {
       // Listen before the first await: a client that leaves meanwhile must be seen.
       const closed = awaitClose(res)
-      const admission = await gate.admit({ method: req.method, authorization: req.headers.authorization, context: req })
+      const admission = await gate.admit({
+        method: req.method,
+        authorization: req.headers.authorization,
+        idempotencyKey: req.get('Idempotency-Key'),
+        describe: () => describeRequest(req),
+        context: req,
+      })
       if (admission.outcome === 'denied') {
         const { status, headers, body } = admission.problem
         res.writeHead(status, headers).end(JSON.stringify(body))
@@ -51,6 +57,17 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
         if (admitted) next()
       }, next)
     }
+  }
+}
+
+/** Express has a body once a parser that stands before the guard has read it. */
+function describeRequest(req: Request): RequestDescription {
+  const body: unknown = req.body
+  const route = req.route as { readonly path?: unknown } | undefined
+  return {
+    route: `${req.baseUrl}${String(route?.path ?? '')}`,
+    url: req.originalUrl,
+    body: body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   }
 }
 

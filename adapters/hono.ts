@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { awaitClose, observeBody, type Amount, type Credits, type Guard, type NodeResponseLike, type RouteOptions } from 'creditgate'
+import { awaitClose, observeBody, type Amount, type Credits, type Guard, type NodeResponseLike, type RequestDescription, type RouteOptions } from 'creditgate'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -25,7 +25,13 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
       // Listen before the first await: a client that leaves meanwhile must be seen.
       const outgoing = readNodeResponse(c)
       const closed = outgoing && awaitClose(outgoing)
-      const admission = await gate.admit({ method: c.req.method, authorization: c.req.header('Authorization'), context: c })
+      const admission = await gate.admit({
+        method: c.req.method,
+        authorization: c.req.header('Authorization'),
+        idempotencyKey: c.req.header('Idempotency-Key'),
+        describe: () => describeRequest(c),
+        context: c,
+      })
       if (admission.outcome === 'denied') {
         const { body, status, headers } = admission.problem
         return new Response(JSON.stringify(body), { status, headers })
@@ -59,6 +65,12 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
 function readNodeResponse(c: Context): NodeResponseLike | undefined {
   const outgoing = (c.env as { outgoing?: NodeResponseLike } | undefined)?.outgoing
   return typeof outgoing?.once === 'function' ? outgoing : undefined
+}
+
+/** Of a copy of the body: the handler may read the request itself, past Hono. */
+async function describeRequest(c: Context): Promise<RequestDescription> {
+  const { pathname, search } = new URL(c.req.url)
+  return { route: c.req.routePath, url: pathname + search, body: new Uint8Array(await c.req.raw.clone().arrayBuffer()) }
 }
 
 function appendHeaders(c: Context, headers: Readonly<Record<string, string>>): void {

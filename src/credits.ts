@@ -28,6 +28,16 @@ export interface Credits {
    * @throws TypeError when it is not a whole number of 0 or more.
    */
   report(deliveredSoFar: number): void
+  /**
+   * Hands the reservation to a background job, which settles it by its id: `guard.commit(id, n)` or `guard.refund(id)`, from
+   * any process. Resolves with the id once the database has the new lease; from then on the response decides nothing, and
+   * nobody but the job renews the lease (`guard.extend`). Await it before the job is queued.
+   *
+   * @param options.leaseSeconds how long the job has for a first sign of life, in whole seconds, 1 to 900. Default 900.
+   * @throws TypeError for another lease; a `LedgerFault` when the database gave no answer, an Error when the reservation has
+   * ended: it then stays with the response.
+   */
+  detach(options?: { readonly leaseSeconds?: number }): Promise<string>
 }
 
 /** The handle and, for the guard alone, what the handler said through it. */
@@ -38,7 +48,7 @@ export interface CreditsRecord {
 
 export function createCredits(
   facts: Pick<Credits, 'id' | 'creditType' | 'amount' | 'remaining' | 'user'>,
-  { metered, emit }: { readonly metered: boolean; readonly emit: EventListener },
+  { metered, emit, onReport, detach }: { readonly metered: boolean; readonly emit: EventListener; readonly onReport: () => void; readonly detach: Credits['detach'] },
 ): CreditsRecord {
   let actual: number | undefined
   let reported: number | undefined
@@ -61,8 +71,11 @@ export function createCredits(
       refund = true
     },
     report(value: number) {
+      const before = reported
       reported = Math.max(reported ?? 0, clamp('report', value))
+      if (reported !== before) onReport()
     },
+    detach,
   })
   return {
     credits,
@@ -74,5 +87,8 @@ export function createCredits(
 
 /** What the handler of a request that passes free sees: nothing reserved, nothing to say. */
 export function createFreeCredits(creditType: string): Credits {
-  return createCredits({ id: '', creditType, amount: 0, remaining: null, user: undefined }, { metered: false, emit: () => undefined }).credits
+  return createCredits(
+    { id: '', creditType, amount: 0, remaining: null, user: undefined },
+    { metered: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve('') },
+  ).credits
 }

@@ -5,6 +5,8 @@ export type GuardEvent =
   | { readonly type: 'reserved'; readonly reservation: string; readonly user: string; readonly creditType: string; readonly amount: number }
   | { readonly type: 'denied'; readonly problem: ProblemName; readonly user: string | undefined; readonly creditType: string }
   | { readonly type: 'settled'; readonly reservation: string; readonly creditType: string; readonly outcome: 'committed' | 'refunded'; readonly amount: number }
+  /** The handler handed it to a background job, which has so many seconds to settle it or to renew its lease. */
+  | { readonly type: 'detached'; readonly reservation: string; readonly creditType: string; readonly leaseSeconds: number }
   /** The handler's actual amount passed what was reserved; `charged` is what was reserved. */
   | { readonly type: 'overage'; readonly reservation: string; readonly creditType: string; readonly actual: number; readonly charged: number }
   /** A settlement did not come about: the reservation had already ended otherwise, or its lease ran out while the database could not be reached. */

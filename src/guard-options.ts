@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { logFaults, type EventListener } from './events.ts'
 import type { Admits } from './identity/identify.ts'
+import type { IdempotencyMode } from './idempotency.ts'
 import type { Identity } from './identity/identity.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { parseOptions } from './options.ts'
@@ -37,6 +38,11 @@ export interface RouteOptions extends Admits {
   readonly metered?: boolean
   /** Replaces the guard's `settleBy` for this route. */
   readonly settleBy?: SettleBy
+  /**
+   * The `Idempotency-Key` header: at most one of a key's requests is charged. `required`: a request without one is 400;
+   * `off`: the header means nothing here. Default `optional`.
+   */
+  readonly idempotency?: IdempotencyMode
 }
 
 const callable = <Signature>() => z.custom<Signature>((value) => typeof value === 'function', 'must be a function')
@@ -49,7 +55,7 @@ const port = <Port>(factory: string, ...methods: string[]) =>
 const guardOptions = z
   .strictObject({
     identity: port<Identity>('supabaseJwt()', 'verify'),
-    ledger: port<Ledger>('supabaseLedger() or postgresLedger()', 'reserve', 'commit', 'refund', 'extend', 'version'),
+    ledger: port<Ledger>('supabaseLedger() or postgresLedger()', 'reserve', 'commit', 'refund', 'extend', 'reverse', 'reset', 'sweep', 'prune', 'version'),
     creditTypes: z.array(z.string().min(1)).min(1).default(['ai', 'lead', 'skipTrace']),
     leaseSeconds: z.number().int().min(3).max(900).default(60),
     maxHoldSeconds: z.number().int().max(86_400).default(900),
@@ -64,6 +70,7 @@ const guardOptions = z
 const routeOptions = z.strictObject({
   metered: z.boolean().default(false),
   settleBy: callable<SettleBy>().optional(),
+  idempotency: z.enum(['optional', 'required', 'off']).default('optional'),
   allowAnonymous: z.boolean().default(false),
   allowOAuthClients: z.union([z.boolean(), z.array(z.string().min(1))]).default(false),
 })

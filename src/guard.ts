@@ -1,17 +1,23 @@
 import type { Admission, GuardRequest } from './admission.ts'
 import { checkAmount, isAmount, type Amount } from './amount.ts'
-import { createCredits, createFreeCredits } from './credits.ts'
+import { attemptWithin } from './attempts.ts'
+import { createCredits, createFreeCredits, type Credits } from './credits.ts'
+import { createDetachment } from './detachment.ts'
 import { createEmitter } from './events.ts'
 import { parseGuardOptions, parseRouteOptions, type GuardOptions, type RouteOptions } from './guard-options.ts'
 import { createCreditsHeaders } from './headers.ts'
+import { readIdempotency } from './idempotency.ts'
 import { identify } from './identity/identify.ts'
+import type { User } from './identity/identity.ts'
 import { keepLease } from './lease.ts'
+import { createBulkhead } from './ledger/bulkhead.ts'
 import { createSchemaCheck } from './ledger/check-schema.ts'
-import type { Amounts, CommitAnswer, RefundAnswer, ReserveAnswer } from './ledger/ledger.ts'
+import { asFault, type LedgerFault } from './ledger/fault.ts'
+import type { ReserveAnswer, ReserveRequest } from './ledger/ledger.ts'
+import { createOperations, type Operations } from './operations.ts'
 import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
-import { createInsufficientCredits, createProblem, type Problem } from './problem.ts'
+import { createProblem, createRefusal, type Problem } from './problem.ts'
 import { createReservationId } from './reservation-id.ts'
-import { asFault, reserveWithin } from './reserve.ts'
 import { createSettler } from './settler.ts'
 
 /** One guarded route, free of any framework. An adapter asks it for admission and reports how the response ended. */
@@ -20,7 +26,7 @@ export interface Gate<Context> {
   admit(request: GuardRequest<Context>): Promise<Admission>
 }
 
-export interface Guard<CreditType extends string = string> {
+export interface Guard<CreditType extends string = string> extends Operations<CreditType> {
   /**
    * Guards a route: so many credits of this type for each call.
    *
@@ -28,10 +34,6 @@ export interface Guard<CreditType extends string = string> {
    * @throws TypeError for a credit type the guard does not know, an amount that is none, or an unknown option.
    */
   requireCredits<Context>(creditType: CreditType, amount: Amount<Context>, options?: RouteOptions): Gate<Context>
-  /** Commits a reservation by its id, from anywhere. No amount: everything. Rejects with a `LedgerFault`. */
-  commit(id: string, amount?: number | Amounts): Promise<CommitAnswer>
-  /** Refunds a reservation by its id, from anywhere. Rejects with a `LedgerFault`. */
-  refund(id: string): Promise<RefundAnswer>
   /** Resolves when the database is ready for this guard; rejects with a `LedgerFault` that says what to do. For start-up. */
   ready(): Promise<void>
   /**
@@ -53,7 +55,9 @@ export interface Guard<CreditType extends string = string> {
  */
 export function createGuard<const CreditType extends string = 'ai' | 'lead' | 'skipTrace'>(options: GuardOptions<CreditType>): Guard<CreditType> {
   const settings = parseGuardOptions(options)
-  const { identity, ledger, creditTypes, leaseSeconds, maxAmount } = settings
+  const { identity, creditTypes, leaseSeconds, maxHoldSeconds, maxAmount } = settings
+  const callMilliseconds = settings.reserveTimeoutSeconds * 1000
+  const ledger = createBulkhead(settings.ledger)
   const emit = createEmitter(settings.onEvent)
   const settler = createSettler(ledger, emit)
   const checkSchema = createSchemaCheck(ledger, creditTypes)
@@ -68,7 +72,8 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     const route = parseRouteOptions(routeOptions)
     const settleBy = route.settleBy ?? settings.settleBy
 
-    async function admit({ method, authorization, context }: GuardRequest<Context>): Promise<Admission> {
+    async function admit(request: GuardRequest<Context>): Promise<Admission> {
+      const { method, authorization, context } = request
       if (method === 'HEAD' || method === 'OPTIONS') return admitFree(creditType)
       if (isGuardedTwice(context, creditType)) {
         return fail(new Error(`creditgate: this route requires ${creditType} credits twice; require them once, with the sum`))
@@ -86,31 +91,51 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
         return deny(createProblem('invalid-request', { detail: `The amount of credits must be a whole number from 0 to ${maxAmount}.` }), user.id)
       }
 
+      const keyed = await readIdempotency(request, route.idempotency)
+      if (keyed.outcome === 'refused') return deny(keyed.problem, user.id)
+
       const id = createReservationId()
-      const answer = await reserve(id, user.id, wanted)
+      const { idempotency } = keyed
+      const answer = await reserve({ id, user: user.id, amounts: { [creditType]: wanted }, lease: leaseSeconds, ...(idempotency && { idempotency }) })
       if ('problem' in answer) return deny(answer.problem, user.id)
       settler.expect(id)
       emit({ type: 'reserved', reservation: id, user: user.id, creditType, amount: wanted })
+      return hold({ id, creditType, amount: wanted, remaining: answer.balances[creditType]?.remaining ?? null, user }, createCreditsHeaders(id, answer.balances))
+    }
 
-      const remaining = answer.balances[creditType]?.remaining ?? null
-      const record = createCredits({ id, creditType, amount: wanted, remaining, user }, { metered: route.metered, emit })
+    /** What is reserved stays held while the handler runs, and is settled when its response has ended. */
+    function hold(facts: HeldCredits, headers: Readonly<Record<string, string>>): Admission {
+      const { id, user } = facts
+      const detachment = createDetachment(ledger, {
+        id,
+        user: user.id,
+        withinMilliseconds: callMilliseconds,
+        onDetached(seconds) {
+          lease.stop()
+          settler.release(id)
+          emit({ type: 'detached', reservation: id, creditType, leaseSeconds: seconds })
+        },
+      })
+      const record = createCredits(facts, { metered: route.metered, emit, onReport: () => lease.hurry(), detach: (options) => detachment.detach(options) })
       const lease = keepLease(ledger, {
         leaseSeconds,
-        maxHoldSeconds: settings.maxHoldSeconds,
+        maxHoldSeconds,
         describe: () => {
           const { reported } = record.statement
-          return reported === undefined ? { id, user: user.id } : { id, user: user.id, reported: { [creditType]: reported } }
+          return { id, user: user.id, ...(reported !== undefined && { reported: { [creditType]: reported } }) }
         },
       })
       let settled: Promise<void> | undefined
       return {
         outcome: 'admitted',
         credits: record.credits,
-        headers: createCreditsHeaders(id, answer.balances),
+        headers,
         settle: (outcome) =>
           (settled ??= (async () => {
             lease.stop()
-            await settler.settle({ id, user: user.id, creditType, until: lease.until }, decide(outcome, record.statement))
+            const settlement = decide(outcome, record.statement)
+            if (await detachment.resolve()) return
+            await settler.settle({ id, user: user.id, creditType, until: lease.until }, settlement)
           })()),
       }
     }
@@ -127,36 +152,29 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       }
     }
 
-    async function reserve(id: string, user: string, wanted: number): Promise<Extract<ReserveAnswer, { outcome: 'reserved' }> | { readonly problem: Problem }> {
-      const milliseconds = settings.reserveTimeoutSeconds * 1000
-      const deadline = Date.now() + milliseconds
+    async function reserve(request: ReserveRequest): Promise<Extract<ReserveAnswer, { outcome: 'reserved' }> | { readonly problem: Problem }> {
+      const { id, user } = request
+      const deadline = performance.now() + callMilliseconds
       try {
-        await checkSchema(AbortSignal.timeout(milliseconds))
+        await checkSchema(AbortSignal.timeout(callMilliseconds))
       } catch (error) {
         return { problem: reportFault(asFault(error)) }
       }
-      const reserving = await reserveWithin(ledger, { id, user, amounts: { [creditType]: wanted }, lease: leaseSeconds }, Math.max(1, deadline - Date.now()))
+      const reserving = await attemptWithin(async (signal) => (await ledger.reserve([request], signal))[0], Math.max(1, deadline - performance.now()))
       // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
       const used = reserving.outcome === 'answered' && reserving.answer.outcome === 'reserved'
-      if (reserving.unknown && !used) void settler.settle({ id, user, creditType, until: Date.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
+      if (reserving.unknown && !used) void settler.settle({ id, user, creditType, until: performance.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
       if (reserving.outcome === 'unanswered') return { problem: reportFault(reserving.fault) }
       const { answer } = reserving
-      switch (answer.outcome) {
-        case 'reserved':
-          return answer
-        case 'insufficient':
-          return { problem: createInsufficientCredits(answer, settings.topUpUrl) }
-        case 'no_subscription':
-          return { problem: createProblem('subscription-required') }
-        default: {
-          const reason = answer.outcome === 'invalid' ? answer.reason : answer.outcome
-          emit({ type: 'fault', error: new Error(`creditgate: reservation ${id} was answered with: ${reason}`), creditType })
-          return { problem: createProblem('server-error') }
-        }
-      }
+      if (answer.outcome === 'reserved') return answer
+      const problem = createRefusal(answer, settings.topUpUrl)
+      if (problem !== undefined) return { problem }
+      const reason = answer.outcome === 'invalid' ? answer.reason : answer.outcome
+      emit({ type: 'fault', error: new Error(`creditgate: reservation ${id} was answered with: ${reason}`), creditType })
+      return { problem: createProblem('server-error') }
     }
 
-    function reportFault(fault: ReturnType<typeof asFault>): Problem {
+    function reportFault(fault: LedgerFault): Problem {
       emit({ type: 'fault', error: fault, creditType })
       return createProblem(fault.kind === 'set-up' ? 'server-error' : 'credits-unavailable')
     }
@@ -182,28 +200,18 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
 
   return Object.freeze({
     requireCredits,
-    async commit(id: string, amount?: number | Amounts) {
-      const [answer] = await ledger.commit([amount === undefined ? { id } : { id, amounts: amount }])
-      return expectAnswer(answer)
-    },
-    async refund(id: string) {
-      const [answer] = await ledger.refund([{ id }])
-      return expectAnswer(answer)
-    },
+    ...createOperations<CreditType>(ledger, callMilliseconds),
     async ready() {
-      await checkSchema(AbortSignal.timeout(settings.reserveTimeoutSeconds * 1000))
+      await checkSchema(AbortSignal.timeout(callMilliseconds))
     },
     close: ({ withinSeconds = 10 } = {}) => settler.drain(withinSeconds * 1000),
   })
 }
 
+type HeldCredits = Pick<Credits, 'id' | 'creditType' | 'amount' | 'remaining'> & { readonly user: User }
+
 function admitFree(creditType: string): Admission {
   return { outcome: 'admitted', credits: createFreeCredits(creditType), headers: {}, settle: () => Promise.resolve() }
-}
-
-function expectAnswer<Answer>(answer: Answer | undefined): Answer {
-  if (answer === undefined) throw asFault(new Error('creditgate: the ledger gave no answer'))
-  return answer
 }
 
 function asError(cause: unknown): Error {

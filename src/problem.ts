@@ -1,4 +1,4 @@
-import type { Balance } from './ledger/ledger.ts'
+import type { Balance, ReserveAnswer } from './ledger/ledger.ts'
 
 /** Why a request was refused. Each is a problem type of its own on the wire, `urn:problem-type:creditgate:<name>`. */
 export type ProblemName = keyof typeof PROBLEMS
@@ -18,6 +18,9 @@ const PROBLEMS = {
   'subscription-required': { status: 402, title: 'An active subscription is required' },
   'insufficient-credits': { status: 402, title: 'Not enough credits' },
   forbidden: { status: 403, title: 'This kind of account may not use this' },
+  'request-in-progress': { status: 409, title: 'An earlier request with this key is still being answered' },
+  'already-charged': { status: 409, title: 'An earlier request with this key was answered and charged' },
+  'idempotency-key-reused': { status: 422, title: 'This key was used for another request' },
   'server-error': { status: 500, title: 'The server cannot answer this request' },
   'credits-unavailable': { status: 503, title: 'Credits cannot be checked at the moment' },
 } as const
@@ -26,6 +29,7 @@ const CHALLENGES: Partial<Record<ProblemName, Record<string, string>>> = {
   // RFC 6750, section 3.1: no error code when the request carried no credentials at all.
   unauthenticated: { 'WWW-Authenticate': 'Bearer' },
   'invalid-token': { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  'request-in-progress': { 'Retry-After': '5' },
   'credits-unavailable': { 'Retry-After': '5' },
 }
 
@@ -37,6 +41,24 @@ export function createProblem(name: ProblemName, extension: Readonly<Record<stri
     status,
     headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...CHALLENGES[name] },
     body: { type: `urn:problem-type:creditgate:${name}`, title, status, ...extension },
+  }
+}
+
+/** What a reserve that was answered with anything but `reserved` is to the client; undefined: our own mistake. */
+export function createRefusal(answer: Exclude<ReserveAnswer, { outcome: 'reserved' }>, topUpUrl: string | undefined): Problem | undefined {
+  switch (answer.outcome) {
+    case 'insufficient':
+      return createInsufficientCredits(answer, topUpUrl)
+    case 'no_subscription':
+      return createProblem('subscription-required')
+    case 'in_progress':
+      return createProblem('request-in-progress')
+    case 'already_charged':
+      return createProblem('already-charged')
+    case 'key_reused':
+      return createProblem('idempotency-key-reused')
+    default:
+      return undefined
   }
 }
 

@@ -1,10 +1,10 @@
 import type { EventListener } from './events.ts'
+import { asFault } from './ledger/fault.ts'
 import type { CommitAnswer, Ledger, RefundAnswer } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
-import { asFault } from './reserve.ts'
 import { sleep } from './sleep.ts'
 
-/** A reservation that is to be settled. `until`: when its lease ends, in milliseconds since the epoch by our own clock. */
+/** A reservation that is to be settled. `until`: when its lease ends, on the clock of `performance.now()`. */
 export interface Unsettled {
   readonly id: string
   readonly user: string
@@ -15,6 +15,8 @@ export interface Unsettled {
 export interface Settler {
   /** Says that a reservation was admitted and will be settled, so that `drain` waits for it. */
   expect(id: string): void
+  /** Says that somebody else will settle it. */
+  release(id: string): void
   /** Resolves once the outcome is definite or the lease is over; never rejects. What happened is told as an event. */
   settle(reservation: Unsettled, settlement: Settlement): Promise<void>
   /** Resolves once nothing is left to settle, or after `milliseconds`. Returns how many were still open then. */
@@ -36,6 +38,11 @@ export function createSettler(ledger: Ledger, emit: EventListener): Settler {
     unsettled.set(id, { settled, resolve })
   }
 
+  function release(id: string): void {
+    unsettled.get(id)?.resolve()
+    unsettled.delete(id)
+  }
+
   async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<void> {
     for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
       let state: string
@@ -50,7 +57,7 @@ export function createSettler(ledger: Ledger, emit: EventListener): Settler {
         state = asFault(error).message
       }
       const wait = pause * (0.5 + Math.random())
-      if (Date.now() + wait >= reservation.until) {
+      if (performance.now() + wait >= reservation.until) {
         emit({ type: 'unsettled', reservation: reservation.id, creditType: reservation.creditType, wanted: settlement.outcome, state })
         return
       }
@@ -71,11 +78,11 @@ export function createSettler(ledger: Ledger, emit: EventListener): Settler {
 
   return {
     expect,
+    release,
     async settle(reservation, settlement) {
       expect(reservation.id)
       await settleUntilDefinite(reservation, settlement)
-      unsettled.get(reservation.id)?.resolve()
-      unsettled.delete(reservation.id)
+      release(reservation.id)
     },
     async drain(milliseconds) {
       let timer: ReturnType<typeof setTimeout> | undefined

@@ -65,3 +65,8 @@ export function createVersionFault(found: number, wanted: number): LedgerFault {
       : `creditgate: the database has schema version ${found}, newer than ${wanted}, which this package knows. Upgrade the creditgate package.`
   return new LedgerFault('set-up', 'schema-version', message)
 }
+
+/** A ledger that rejects with anything else has not said what happened: that is `unknown`. */
+export function asFault(error: unknown): LedgerFault {
+  return error instanceof LedgerFault ? error : new LedgerFault('unknown', 'ledger-threw', error instanceof Error ? error.message : String(error), { cause: error })
+}

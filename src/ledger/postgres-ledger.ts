@@ -7,6 +7,17 @@ export interface QueryableLike {
   query(text: string, values: string[]): PromiseLike<{ rows: unknown[] }>
 }
 
+/** What tells pg from PGlite: a statement may be an object, with a time of its own. */
+interface PgLike {
+  query(statement: { readonly text: string; readonly values: string[]; readonly query_timeout: number }): PromiseLike<{ rows: unknown[] }>
+}
+
+/**
+ * Longer than the functions' own statement timeout of 5 seconds: reached only on a connection whose other end is gone
+ * without a word. pg then closes it, so that the pool gets well by itself; its own default is to wait for ever.
+ */
+const QUERY_TIMEOUT_MILLISECONDS = 10_000
+
 /** The part of a postgres.js client that is used. */
 export interface PostgresJsLike {
   unsafe(text: string, values: string[]): PromiseLike<ArrayLike<unknown>>
@@ -43,6 +54,10 @@ type Query = (text: string, values: string[]) => Promise<readonly { answer?: unk
 function createQuery(queryable: QueryableLike | PostgresJsLike): Query {
   // A postgres.js client is itself a function; some pools offer both methods, and `query` is then the real one.
   if ('query' in queryable && typeof queryable.query === 'function') {
+    if ('connect' in queryable) {
+      const client = queryable as unknown as PgLike
+      return async (text, values) => (await client.query({ text, values, query_timeout: QUERY_TIMEOUT_MILLISECONDS })).rows as { answer?: unknown }[]
+    }
     return async (text, values) => (await queryable.query(text, values)).rows as { answer?: unknown }[]
   }
   if ('unsafe' in queryable && typeof queryable.unsafe === 'function') {

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { createFault, LedgerFault } from '../../src/ledger/fault.ts'
-import { asFault, reserveWithin } from '../../src/reserve.ts'
-import { createScriptedLedger, type Step } from './scripted-ledger.ts'
+import { attemptWithin } from '../../src/attempts.ts'
+import { asFault, createFault, LedgerFault } from '../../src/ledger/fault.ts'
+import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted-ledger.ts'
 
 const request = { id: '0198f6b4-0000-7000-8000-000000000000', user: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', amounts: { ai: 2 }, lease: 60 }
 const reserved = { outcome: 'reserved', subscription: 's', amounts: { ai: 2 }, balances: {} }
 const deadlock = createFault('40P01', 'deadlock detected')
 const lost = createFault('', 'fetch failed')
 const missing = createFault('PGRST202', 'no function')
+const reserveWithin = (ledger: ScriptedLedger, milliseconds: number) => attemptWithin(async (signal) => (await ledger.reserve([request], signal))[0], milliseconds)
 const failed = (code: string): Step => ({ outcome: 'failed', code })
 
 describe('an answer', () => {
@@ -20,7 +21,7 @@ describe('an answer', () => {
     [{ outcome: 'invalid', reason: 'r' }],
   ])('is final, whatever it says: %o', async (step) => {
     const ledger = createScriptedLedger({ reserve: step })
-    expect(await reserveWithin(ledger, request, 1000)).toEqual({ outcome: 'answered', answer: { id: request.id, ...(step as object) }, unknown: false })
+    expect(await reserveWithin(ledger, 1000)).toEqual({ outcome: 'answered', answer: { id: request.id, ...(step as object) }, unknown: false })
     expect(ledger.calls).toHaveLength(1)
   })
 
@@ -32,7 +33,7 @@ describe('an answer', () => {
     ['a failed element', failed('40P01'), false],
   ])('is asked for again after %s, under the same id', async (_case, step, isUnknown) => {
     const ledger = createScriptedLedger({ reserve: [step, step, reserved] })
-    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'answered', unknown: isUnknown })
+    expect(await reserveWithin(ledger, 3000)).toMatchObject({ outcome: 'answered', unknown: isUnknown })
     expect(ledger.calls.map((call) => call.request)).toEqual([request, request, request])
   })
 })
@@ -49,7 +50,7 @@ describe('without an answer', () => {
     ['rejected with something that is no fault', [new Error('socket hang up')], true],
   ])('it gives up after two retries, and says whether it may have happened: %s', async (_case, steps, unknown) => {
     const ledger = createScriptedLedger({ reserve: steps })
-    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'unanswered', unknown, fault: expect.any(LedgerFault) as unknown })
+    expect(await reserveWithin(ledger, 3000)).toMatchObject({ outcome: 'unanswered', unknown, fault: expect.any(LedgerFault) as unknown })
     expect(ledger.calls).toHaveLength(3)
   })
 
@@ -59,13 +60,13 @@ describe('without an answer', () => {
     ['in its batch', [failed('42501')], 1, false],
   ])('it does not try again what a person must mend first: %s', async (_case, steps, calls, unknown) => {
     const ledger = createScriptedLedger({ reserve: steps })
-    expect(await reserveWithin(ledger, request, 3000)).toMatchObject({ outcome: 'unanswered', fault: { kind: 'set-up' }, unknown })
+    expect(await reserveWithin(ledger, 3000)).toMatchObject({ outcome: 'unanswered', fault: { kind: 'set-up' }, unknown })
     expect(ledger.calls).toHaveLength(calls)
   })
 
   it('it pauses longer before each retry', async () => {
     const ledger = createScriptedLedger({ reserve: [deadlock] })
-    await reserveWithin(ledger, request, 3000)
+    await reserveWithin(ledger, 3000)
     const [first = 0, second = 0, third = 0] = ledger.calls.map(({ at }) => at)
     expect(second - first).toBeGreaterThanOrEqual(45)
     expect(third - second).toBeGreaterThanOrEqual(95)
@@ -75,13 +76,13 @@ describe('without an answer', () => {
 describe('the time it may take', () => {
   it('ends an attempt that hangs', async () => {
     const ledger = createScriptedLedger({ reserve: 'hangs' })
-    expect(await reserveWithin(ledger, request, 80)).toMatchObject({ outcome: 'unanswered', unknown: true })
+    expect(await reserveWithin(ledger, 80)).toMatchObject({ outcome: 'unanswered', unknown: true })
     expect(ledger.calls).toHaveLength(1)
   })
 
   it('is shared by all attempts', async () => {
     const ledger = createScriptedLedger({ reserve: [lost, 'hangs'] })
-    expect(await reserveWithin(ledger, request, 300)).toMatchObject({ outcome: 'unanswered', unknown: true })
+    expect(await reserveWithin(ledger, 300)).toMatchObject({ outcome: 'unanswered', unknown: true })
     const [first, second] = ledger.calls
     expect(ledger.calls).toHaveLength(2)
     expect(second?.signal).toBeInstanceOf(AbortSignal)
@@ -90,7 +91,7 @@ describe('the time it may take', () => {
 
   it('is not used up by a pause: what would begin too late does not begin', async () => {
     const ledger = createScriptedLedger({ reserve: lost })
-    await reserveWithin(ledger, request, 20)
+    await reserveWithin(ledger, 20)
     expect(ledger.calls).toHaveLength(1)
   })
 })

@@ -6,7 +6,7 @@ const facts = { id: '0198f6b4-0000-7000-8000-000000000000', creditType: 'ai', am
 
 function create({ metered = false } = {}): { readonly record: CreditsRecord; readonly events: readonly GuardEvent[] } {
   const events: GuardEvent[] = []
-  return { record: createCredits(facts, { metered, emit: (event) => events.push(event) }), events }
+  return { record: createCredits(facts, { metered, emit: (event) => events.push(event), onReport: () => undefined, detach: () => Promise.resolve(facts.id) }), events }
 }
 
 describe('the handle', () => {

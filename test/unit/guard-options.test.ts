@@ -5,7 +5,7 @@ import { decideSettlement } from '../../src/outcome.ts'
 
 const ports = {
   identity: { verify: () => Promise.resolve({ outcome: 'rejected' as const }) },
-  ledger: Object.fromEntries(['reserve', 'commit', 'refund', 'extend', 'version'].map((method) => [method, () => Promise.resolve([])])),
+  ledger: Object.fromEntries(['reserve', 'commit', 'refund', 'extend', 'reverse', 'reset', 'sweep', 'prune', 'version'].map((method) => [method, () => Promise.resolve([])])),
 }
 
 describe("a guard's options", () => {
@@ -37,6 +37,7 @@ describe("a guard's options", () => {
     ['identity', { identity: {} }],
     ['ledger', { ledger: null }],
     ['ledger', { ledger: { ...ports.ledger, extend: undefined } }],
+    ['ledger', { ledger: { ...ports.ledger, prune: undefined } }],
     ['creditTypes', { creditTypes: [] }],
     ['creditTypes', { creditTypes: 'ai' }],
     ['creditTypes', { creditTypes: [''] }],
@@ -74,12 +75,13 @@ describe("a guard's options", () => {
 
 describe("a route's options", () => {
   it('have the documented defaults', () => {
-    expect(parseRouteOptions({})).toEqual({ metered: false, allowAnonymous: false, allowOAuthClients: false })
+    expect(parseRouteOptions({})).toEqual({ metered: false, idempotency: 'optional', allowAnonymous: false, allowOAuthClients: false })
   })
 
   it.each<[string, object]>([
     ['metered', { metered: 1 }],
     ['settleBy', { settleBy: {} }],
+    ['idempotency', { idempotency: true }],
     ['allowAnonymous', { allowAnonymous: 'yes' }],
     ['allowOAuthClients', { allowOAuthClients: 'app-1' }],
     ['allowOAuthClients', { allowOAuthClients: [''] }],

@@ -26,7 +26,7 @@ interface Kept {
 
 function keep(steps: Step | Step[] = extended, { leaseSeconds = 60, maxHoldSeconds = 900, describe = () => ({ id, user }) } = {}): Kept {
   const ledger = createScriptedLedger({ extend: steps })
-  const started = Date.now()
+  const started = performance.now()
   const lease = keepLease(ledger, { leaseSeconds, maxHoldSeconds, describe })
   return { ledger, lease, started, beats: () => ledger.calls.map(({ at }) => Math.round((at - started) / 1000)) }
 }

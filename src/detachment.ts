@@ -1,0 +1,50 @@
+import { attemptWithin } from './attempts.ts'
+import type { Ledger } from './ledger/ledger.ts'
+
+export interface Detachment {
+  /** The handle's `detach`. */
+  detach(options?: { readonly leaseSeconds?: number }): Promise<string>
+  /** Whether the reservation is another's to settle, once that is decided. To be asked when the response has ended. */
+  resolve(): Promise<boolean>
+}
+
+/** Lets a handler hand its reservation to a background job: durable in the database before anybody is told so. */
+export function createDetachment(
+  ledger: Pick<Ledger, 'extend'>,
+  { id, user, withinMilliseconds, onDetached }: { readonly id: string; readonly user: string; readonly withinMilliseconds: number; readonly onDetached: (leaseSeconds: number) => void },
+): Detachment {
+  let detaching: Promise<string> | undefined
+  let ended = false
+
+  async function extend(leaseSeconds: number): Promise<string> {
+    const attempted = await attemptWithin(async (signal) => (await ledger.extend([{ id, user, lease: leaseSeconds }], signal))[0], withinMilliseconds)
+    if (attempted.outcome === 'unanswered') throw attempted.fault
+    if (attempted.answer.outcome !== 'extended') throw new Error(`creditgate: reservation ${id} cannot be detached: it is ${attempted.answer.outcome}`)
+    onDetached(leaseSeconds)
+    return id
+  }
+
+  return {
+    async detach({ leaseSeconds = 900 } = {}) {
+      if (!Number.isInteger(leaseSeconds) || leaseSeconds < 1 || leaseSeconds > 900) {
+        throw new TypeError(`creditgate: credits.detach() takes leaseSeconds, a whole number from 1 to 900; it was given ${String(leaseSeconds)}`)
+      }
+      if (ended) throw new Error(`creditgate: reservation ${id} cannot be detached: its response has ended`)
+      detaching ??= extend(leaseSeconds).catch((error: unknown) => {
+        detaching = undefined
+        throw error
+      })
+      return detaching
+    },
+    async resolve() {
+      ended = true
+      return (
+        detaching !== undefined &&
+        (await detaching.then(
+          () => true,
+          () => false,
+        ))
+      )
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import { attemptWithin, type Definite } from './attempts.ts'
+import type { Amounts, CommitAnswer, ExtendAnswer, Ledger, PruneAnswer, PruneRequest, RefundAnswer, ResetAnswer, ResetRequest, ReverseAnswer, SweepAnswer, SweepRequest } from './ledger/ledger.ts'
+
+/**
+ * What can be done without a request at hand: by a background job, a webhook, an operator. Refusals are answers. Each
+ * rejects with a `LedgerFault` when the database gave none after two retries; the same call again is always safe.
+ */
+export interface Operations<CreditType extends string = string> {
+  /** Commits a reservation by its id, from any process. No amount: everything. */
+  commit(id: string, amount?: number | Amounts): Promise<Definite<CommitAnswer>>
+  /** Refunds a reservation by its id, from any process. */
+  refund(id: string): Promise<Definite<RefundAnswer>>
+  /**
+   * Renews a reservation's lease to so many seconds from now, 1 to 900. For a job that took over a detached reservation:
+   * any answer but `extended` means that there is nothing left to work for. `reported`: delivered so far; it only grows.
+   */
+  extend(id: string, options: { readonly leaseSeconds: number; readonly reported?: number | Amounts }): Promise<Definite<ExtendAnswer>>
+  /**
+   * Gives credits back after a commit, once for each `key` of yours (1 to 200 characters). No amount: all that is left.
+   * They go to the rows they came from, unless such a row has begun a new cycle; `returned` says how many did.
+   */
+  reverse(id: string, options: { readonly key: string; readonly amount?: number | Amounts }): Promise<Definite<ReverseAnswer>>
+  /**
+   * Begins a new cycle for a subscription's credits of one type, once for each `key`: a billing webhook may be delivered
+   * twice. Rows that never reset (top-ups) are left alone.
+   */
+  reset(request: ResetRequest & { readonly creditType: CreditType }): Promise<Definite<ResetAnswer>>
+  /** One bounded step that ends leases and cycles that are over. Nothing depends on it. `more`: call again. */
+  sweep(request?: SweepRequest): Promise<Definite<SweepAnswer>>
+  /** One bounded step that deletes reservations which ended long ago, 90 days by default. `more`: call again. */
+  prune(request?: PruneRequest): Promise<Definite<PruneAnswer>>
+}
+
+export function createOperations<CreditType extends string>(ledger: Ledger, milliseconds: number): Operations<CreditType> {
+  async function ask<Answer extends { readonly outcome: string }>(call: (signal: AbortSignal) => Promise<Answer | undefined>): Promise<Definite<Answer>> {
+    const attempted = await attemptWithin(call, milliseconds)
+    if (attempted.outcome === 'unanswered') throw attempted.fault
+    return attempted.answer
+  }
+
+  return {
+    commit: (id, amount) => ask(async (signal) => (await ledger.commit([{ id, ...named('amounts', amount) }], signal))[0]),
+    refund: (id) => ask(async (signal) => (await ledger.refund([{ id }], signal))[0]),
+    extend: (id, { leaseSeconds, reported }) => ask(async (signal) => (await ledger.extend([{ id, lease: leaseSeconds, ...named('reported', reported) }], signal))[0]),
+    reverse: (id, { key, amount }) => ask(async (signal) => (await ledger.reverse([{ id, key, ...named('amounts', amount) }], signal))[0]),
+    reset: ({ subscription, creditType, key }) => ask(async (signal) => (await ledger.reset([{ subscription, creditType, key }], signal))[0]),
+    sweep: (request = {}) => ask((signal) => ledger.sweep(request, signal)),
+    prune: (request = {}) => ask((signal) => ledger.prune(request, signal)),
+  }
+}
+
+function named<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>)
+}
