@@ -18,6 +18,8 @@ Options
   --status-column <column>      its column with the status, or "none"; default: status
   --active-status <value>       a status that means active; may be given several times
                                 default: active trialing
+  --sweep-every <minutes>       schedule the sweep by pg_cron, where the database has it; default: not scheduled
+  --prune-after <days>          that sweep also deletes reservations that ended so long ago; default: all are kept
   --config <file>               the same settings as JSON: { "creditTypes": {...}, "subscriptions": {...} }
   --dir <folder>                init: the project that has supabase/; default: the current folder
   --yes                         init: write without asking
@@ -43,6 +45,8 @@ export async function run(args: readonly string[]): Promise<number> {
         'user-column': { type: 'string' },
         'status-column': { type: 'string' },
         'active-status': { type: 'string', multiple: true },
+        'sweep-every': { type: 'string' },
+        'prune-after': { type: 'string' },
         config: { type: 'string' },
         dir: { type: 'string', default: '.' },
         yes: { type: 'boolean', default: false },
@@ -71,6 +75,8 @@ interface ConfigFlags {
   readonly 'user-column'?: string | undefined
   readonly 'status-column'?: string | undefined
   readonly 'active-status'?: readonly string[] | undefined
+  readonly 'sweep-every'?: string | undefined
+  readonly 'prune-after'?: string | undefined
   readonly config?: string | undefined
 }
 
@@ -91,9 +97,16 @@ function readConfig(flags: ConfigFlags): DatabaseConfig {
   const given = Object.fromEntries(Object.entries(subscriptions).filter(([, value]) => value !== undefined))
   return {
     ...file,
+    ...readNumber('sweepEveryMinutes', flags['sweep-every']),
+    ...readNumber('pruneAfterDays', flags['prune-after']),
     ...(types === undefined ? {} : { creditTypes: Object.fromEntries(types) }),
     ...(Object.keys(given).length === 0 ? {} : { subscriptions: { ...file.subscriptions, ...given } }),
   }
+}
+
+/** What is no number becomes NaN, which the configuration refuses by the setting's name. */
+function readNumber(name: keyof DatabaseConfig, given: string | undefined): DatabaseConfig {
+  return given === undefined ? {} : { [name]: given.trim() === '' ? Number.NaN : Number(given) }
 }
 
 function readConfigFile(path: string): DatabaseConfig {

@@ -30,6 +30,9 @@ const databaseConfig = z.strictObject({
     .prefault({}),
   sweepEveryMinutes: z.number().int().min(1).max(59).nullable().default(null),
   pruneAfterDays: z.number().int().min(1).max(3650).nullable().default(null),
+}).refine((config) => config.pruneAfterDays === null || config.sweepEveryMinutes !== null, {
+  path: ['pruneAfterDays'],
+  error: 'is done by the scheduled sweep: give sweepEveryMinutes too',
 })
 
 /**

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { assembleMigration } from '../../src/migration.ts'
 import { createDatabase, type Database } from '../support/database.ts'
@@ -160,6 +161,73 @@ it('warns of credit tables that a signed-in user can change, and changes no gran
   expect(notices.filter((notice) => notice.includes('can change'))).toHaveLength(3)
   const [row] = await database.query<{ may: boolean }>(`select has_table_privilege('authenticated', '"AICredits"', 'update') as may`)
   expect(row?.may).toBe(true)
+})
+
+describe('a database that an earlier version has migrated', () => {
+  const EARLIER = readFileSync(new URL('earlier/schema-1.sql', import.meta.url), 'utf8')
+
+  it('is brought to what a new one is, and running it again changes nothing', async () => {
+    await open(EXISTING)
+    await migrate()
+    const [fresh] = await database.query(FINGERPRINT)
+    await database.drop()
+    await open(EXISTING)
+    await database.query(EARLIER)
+    await migrate()
+    expect(await database.query(FINGERPRINT)).toEqual([fresh])
+    await migrate()
+    expect(await database.query(FINGERPRINT)).toEqual([fresh])
+  })
+
+  it('loses nothing: what was open can be settled, what ended stays ended, and the figures add up', async () => {
+    await open(EXISTING + DATA)
+    await database.query(EARLIER)
+    const [open1, committed] = [await reserve({ ai: 20 }), await reserve({ ai: 10, lead: 2 })]
+    const call = async (operation: string, request: object) =>
+      (await database.query<{ answer: { outcome: string }[] }>(`select creditgate_${operation}($1::jsonb) as answer`, [JSON.stringify([request])]))[0]?.answer[0]
+    await call('commit', { id: committed['id'] })
+    await database.query(`update "AICredits" set cyclestart = cyclestart - interval '31 days' where resetindays = 30`)
+    const recent = await reserve({ ai: 1 })
+
+    await migrate()
+    expect(await call('commit', { id: open1['id'], amounts: 15 })).toMatchObject({ outcome: 'committed' })
+    expect(await call('refund', { id: recent['id'] })).toMatchObject({ outcome: 'refunded' })
+    expect(await call('commit', { id: committed['id'] })).toMatchObject({ outcome: 'committed' })
+    expect(await call('reverse', { id: committed['id'], key: 'a', amounts: { lead: 1 } })).toMatchObject({ outcome: 'reversed', returned: { lead: 1 } })
+    expect(await database.query('select * from creditgate.violations')).toEqual([])
+  })
+})
+
+describe('a schedule', () => {
+  // pg_cron is not among the packaged binaries: a function of its signature takes down what it is asked for.
+  const CRON = `create schema cron; create table cron.asked (name text primary key, schedule text, command text);
+    create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as
+      'insert into cron.asked values ($1, $2, $3) on conflict (name) do update set schedule = excluded.schedule, command = excluded.command; select 1::bigint';`
+
+  it('is made where there is pg_cron, once, and its command runs', async () => {
+    await open(CRON)
+    for (const sweepEveryMinutes of [10, 5]) await migrate({ sweepEveryMinutes, pruneAfterDays: 60 })
+    const asked = await database.query<{ command: string }>('select * from cron.asked')
+    expect(asked).toMatchObject([{ name: 'creditgate-sweep', schedule: '*/5 * * * *' }])
+    expect(await database.query(asked[0]?.command ?? '')).toEqual([{ sweep: { outcome: 'swept', expired: 0, cycles: 0, more: false }, prune: { outcome: 'pruned', pruned: 0, more: false } }])
+  })
+
+  it('is not made unless it is asked for', async () => {
+    await open(CRON)
+    await migrate()
+    expect(await database.query('select * from cron.asked')).toEqual([])
+  })
+
+  it('is warned of where there is no pg_cron, and everything else is done', async () => {
+    await open('select')
+    const notices: string[] = []
+    const client = await database.pool.connect()
+    client.on('notice', (notice) => notices.push(`${notice.message ?? ''} ${notice.hint ?? ''}`))
+    await client.query(assembleMigration({ sweepEveryMinutes: 5 }))
+    client.release()
+    expect(notices).toContainEqual(expect.stringMatching(/no pg_cron.*create extension pg_cron/))
+    expect(await database.query('select creditgate.sweep()')).toHaveLength(1)
+  })
 })
 
 describe('twice at once', () => {

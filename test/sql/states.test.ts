@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createDatabase, type Database } from '../support/database.ts'
-import { addCredits, createAccount, endLease, expectNoViolations, readUsed, type Account } from '../support/seed.ts'
+import { createAccount, endLease, expectNoViolations, readUsed } from '../support/seed.ts'
+import { createScenes, type State } from './scene.ts'
 
 /** Each cell of the table of states: one operation on a reservation in one state, through the entry points. */
 
@@ -12,43 +12,7 @@ beforeAll(async () => {
 afterEach(() => expectNoViolations(database))
 afterAll(() => database.drop())
 
-type Operation = 'reserve' | 'commit' | 'refund' | 'extend'
-type Answer = { outcome: string } & Record<string, unknown>
-
-async function call(operation: Operation, request: Record<string, unknown>): Promise<Answer> {
-  const [row] = await database.query<{ answer: Answer[] }>(`select public.creditgate_${operation}($1::jsonb) as answer`, [JSON.stringify([request])])
-  return row?.answer[0] as Answer
-}
-
-type State = 'no row' | 'open' | 'lease over' | 'lease over, 3 reported' | 'committed' | 'refunded' | 'expired' | 'tombstone'
-
-interface Scene {
-  readonly account: Account
-  readonly row: string
-  readonly id: string
-  readonly request: Record<string, unknown>
-}
-
-/** A reservation of 10 out of 100 in the given state. */
-async function arrange(state: State): Promise<Scene> {
-  const account = await createAccount(database)
-  const row = await addCredits(database, account, { allotted: 100 })
-  const id = randomUUID()
-  const request = { id, user: account.user, amounts: { ai: 10 }, lease: 60 }
-  if (state === 'tombstone') expect(await call('refund', { id, user: account.user })).toMatchObject({ outcome: 'refunded' })
-  if (state === 'no row' || state === 'tombstone') return { account, row, id, request }
-
-  expect(await call('reserve', request)).toMatchObject({ outcome: 'reserved' })
-  if (state === 'lease over, 3 reported') expect(await call('extend', { id, lease: 60, reported: { ai: 3 } })).toMatchObject({ outcome: 'extended' })
-  if (state.startsWith('lease over')) await endLease(database, id)
-  if (state === 'committed') expect(await call('commit', { id, amounts: { ai: 4 } })).toMatchObject({ outcome: 'committed' })
-  if (state === 'refunded') expect(await call('refund', { id })).toMatchObject({ outcome: 'refunded' })
-  if (state === 'expired') {
-    await endLease(database, id)
-    expect(await call('extend', { id, lease: 60 })).toMatchObject({ outcome: 'expired' })
-  }
-  return { account, row, id, request }
-}
+const { call, arrange } = createScenes(() => database)
 
 /** [state, operation's answer, what is used of the row afterwards] */
 type Cell = readonly [state: State, expected: Record<string, unknown>, used: number]

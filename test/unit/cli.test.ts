@@ -69,6 +69,15 @@ describe('creditgate sql', () => {
     expect((await call('sql', ...flags)).stdout.endsWith(assembleMigration(config))).toBe(true)
   })
 
+  it('takes a schedule for the sweep, and refuses one that is none', async () => {
+    expect((await call('sql', '--sweep-every', '5', '--prune-after', '30')).stdout.endsWith(assembleMigration({ sweepEveryMinutes: 5, pruneAfterDays: 30 }))).toBe(true)
+    for (const flags of [['--sweep-every', '0'], ['--sweep-every', 'often'], ['--sweep-every', ''], ['--sweep-every', '5', '--prune-after', '1.5'], ['--prune-after', '30']]) {
+      const { code, stdout, stderr } = await call('sql', ...flags)
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(/sweepEveryMinutes|pruneAfterDays/)
+    }
+  })
+
   it('takes "none" for no status column', async () => {
     expect((await call('sql', '--status-column', 'none')).stdout.endsWith(assembleMigration({ subscriptions: { statusColumn: null } }))).toBe(true)
   })
