@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createCredits, createFreeCredits, type CreditsRecord } from '../../src/credits.ts'
 import type { GuardEvent } from '../../src/events.ts'
 
@@ -24,6 +24,13 @@ describe('the handle', () => {
     report(1)
     expect(record.statement).toMatchObject({ actual: 2, reported: 1 })
   })
+})
+
+it('says that something was reported when it is more than before, and only then', () => {
+  const onReport = vi.fn()
+  const { credits } = createCredits(facts, { metered: false, emit: () => undefined, onReport, detach: () => Promise.resolve('') })
+  for (const amount of [1, 1, 0, 4, 3, 11, 12]) credits.report(amount)
+  expect(onReport).toHaveBeenCalledTimes(3)
 })
 
 it('states nothing before the handler says something', () => {

@@ -52,6 +52,57 @@ describe('a lease that is kept', () => {
     expect(ledger.calls.map(({ request }) => request['reported'])).toEqual([{ ai: 3 }, { ai: 3 }, { ai: 7 }])
   })
 
+  it('is renewed at once when something is reported, then at most once a second, and goes on beating', async () => {
+    const { lease, beats, ledger } = keep()
+    await seconds(5)
+    lease.hurry()
+    await seconds(0.1)
+    expect(beats()).toEqual([5])
+    for (let report = 0; report < 30; report += 1) {
+      lease.hurry()
+      await seconds(0.1)
+    }
+    expect(ledger.calls).toHaveLength(4)
+    await seconds(30)
+    expect(ledger.calls).toHaveLength(6)
+    lease.stop()
+  })
+
+  it('is renewed although the handler never stops reporting', async () => {
+    const { lease, ledger } = keep()
+    for (let report = 0; report < 5_000; report += 1) {
+      lease.hurry()
+      await seconds(0.0005)
+    }
+    expect(ledger.calls).toHaveLength(3)
+    lease.stop()
+  })
+
+  it('carries a report that came while a renewal was under way in the next one, a second later', async () => {
+    const answers: ((value: unknown) => void)[] = []
+    const extend = vi.fn(() => new Promise((resolve) => answers.push(resolve)))
+    const lease = keepLease({ extend: extend as never }, { leaseSeconds: 60, maxHoldSeconds: 900, describe: () => ({ id }) })
+    await seconds(20)
+    lease.hurry()
+    await seconds(5)
+    expect(extend).toHaveBeenCalledTimes(1)
+    answers[0]?.([{ id, ...extended }])
+    await seconds(0.1)
+    expect(extend).toHaveBeenCalledTimes(2)
+    lease.stop()
+  })
+
+  it('is renewed no more by a report once it is stopped or over its longest hold', async () => {
+    const { lease, beats } = keep()
+    lease.stop()
+    lease.hurry()
+    const held = keep(extended, { maxHoldSeconds: 60 })
+    await seconds(1)
+    held.lease.hurry()
+    await seconds(600)
+    expect([beats(), held.beats()]).toEqual([[], []])
+  })
+
   it('is renewed no more once it is stopped', async () => {
     const { lease, started, beats } = keep()
     await seconds(20)

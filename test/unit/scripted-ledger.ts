@@ -1,6 +1,6 @@
 import type { Ledger } from '../../src/ledger/ledger.ts'
 
-type Operation = 'reserve' | 'commit' | 'refund' | 'extend' | 'reverse' | 'reset' | 'sweep' | 'prune'
+export type Operation = 'reserve' | 'commit' | 'refund' | 'extend' | 'reverse' | 'reset' | 'sweep' | 'prune'
 
 /** What one call does: gives this answer, rejects with this error, or never ends but by its signal. */
 export type Step = Readonly<Record<string, unknown>> | Error | 'hangs' | 'says nothing'
