@@ -91,7 +91,7 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
         return deny(createProblem('invalid-request', { detail: `The amount of credits must be a whole number from 0 to ${maxAmount}.` }), user.id)
       }
 
-      const keyed = await readIdempotency(request, route.idempotency)
+      const keyed = await readIdempotency(request, { mode: route.idempotency, creditType })
       if (keyed.outcome === 'refused') return deny(keyed.problem, user.id)
 
       const id = createReservationId()

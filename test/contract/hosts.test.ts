@@ -252,7 +252,7 @@ describe.each(HOSTS)('on $name', (host) => {
         return Promise.resolve(text(200))
       },
     })
-    for (const method of ['HEAD', 'OPTIONS']) expect((await client.send('', { kind: 'reads all' }, method))?.status).toBe(200)
+    for (const method of ['HEAD', 'OPTIONS']) expect((await client.send('', { kind: 'reads all' }, { method }))?.status).toBe(200)
     expect(await settled()).toEqual([])
     expect(await readUsed(database, row)).toBe(0)
     await client.close()

@@ -27,8 +27,17 @@ export interface Route {
 
 export interface Client {
   /** Sends one request and behaves as told; resolves with the status, or undefined when it left before there was one. */
-  send(token: string, behaviour: Behaviour, method?: string): Promise<{ status: number; headers: Headers; body: string } | undefined>
+  send(token: string, behaviour: Behaviour, options?: SendOptions): Promise<{ status: number; headers: Headers; body: string } | undefined>
   close(): Promise<void>
+}
+
+export interface SendOptions {
+  /** Default `POST`. */
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly query?: string
+  /** Sent as JSON text. */
+  readonly body?: string
 }
 
 /** `left` is called when the client has gone, so that a handler can wait for it. */
@@ -49,6 +58,7 @@ function hostExpress(name: string, express: typeof express5): Host {
     name,
     async serve(guard, route) {
       const app = express()
+      app.use(express.json())
       const requireCredits = expressCredits(guard)
       const guards = route.requires.map(({ type, amount, options }) => requireCredits(type, amount, options))
       const handler: RequestHandler = (req, res, next) => {
@@ -109,8 +119,8 @@ const honoAsFunction: Host = {
   serve(guard, route) {
     const app = createHono(guard, route)
     return Promise.resolve({
-      async send(token, behaviour, method = 'POST') {
-        const response = await app.request(PATH, { method, headers: { Authorization: `Bearer ${token}` } })
+      async send(token, behaviour, { method = 'POST', headers = {}, query = '', body } = {}) {
+        const response = await app.request(PATH + query, { method, headers: createHeaders(token, headers, body), ...(body === undefined ? {} : { body }) })
         if (behaviour.kind === 'reads all') {
           return { status: response.status, headers: response.headers, body: await response.text().catch(() => 'broken') }
         }
@@ -127,6 +137,10 @@ const honoAsFunction: Host = {
 
 export const HOSTS: readonly Host[] = [hostExpress('Express 4', express4), hostExpress('Express 5', express5), honoOnNode, honoAsFunction]
 
+function createHeaders(token: string, headers: Readonly<Record<string, string>>, body: string | undefined): Record<string, string> {
+  return { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers }
+}
+
 async function listen(server: Server): Promise<Client> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return connect(server)
@@ -135,9 +149,9 @@ async function listen(server: Server): Promise<Client> {
 function connect(server: Server): Client {
   const { port } = server.address() as AddressInfo
   return {
-    send(token, behaviour, method = 'POST') {
+    send(token, behaviour, { method = 'POST', headers = {}, query = '', body: sent } = {}) {
       return new Promise((resolve, reject) => {
-        const request = httpRequest({ port, host: '127.0.0.1', path: PATH, method, headers: { Authorization: `Bearer ${token}` }, agent: false })
+        const request = httpRequest({ port, host: '127.0.0.1', path: PATH + query, method, headers: createHeaders(token, headers, sent), agent: false })
         const leave = () => {
           request.destroy()
           if (behaviour.kind !== 'reads all') behaviour.left()
@@ -147,9 +161,9 @@ function connect(server: Server): Client {
           else reject(error)
         })
         request.on('response', (response: IncomingMessage) => {
-          const headers = new Headers(Object.entries(response.headers).flatMap(([name, value]) => [value ?? []].flat().map((one): [string, string] => [name, one])))
+          const received = new Headers(Object.entries(response.headers).flatMap(([name, value]) => [value ?? []].flat().map((one): [string, string] => [name, one])))
           let body = ''
-          const done = () => resolve({ status: response.statusCode ?? 0, headers, body })
+          const done = () => resolve({ status: response.statusCode ?? 0, headers: received, body })
           response.on('data', (chunk: Buffer) => {
             body += chunk.toString()
             if (behaviour.kind === 'leaves after the first chunk') {
@@ -161,7 +175,7 @@ function connect(server: Server): Client {
           response.on('error', done)
         })
         if (behaviour.kind === 'leaves before the answer') void behaviour.when.then(leave)
-        request.end()
+        request.end(sent)
       })
     },
     close() {

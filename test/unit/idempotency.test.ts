@@ -1,15 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { GuardRequest } from '../../src/admission.ts'
-import { readIdempotency } from '../../src/idempotency.ts'
+import { readIdempotency as readKeyed, type IdempotencyMode } from '../../src/idempotency.ts'
 
 const request = (overrides: Partial<GuardRequest<object>> & { body?: Uint8Array | string; route?: string; url?: string } = {}): GuardRequest<object> => {
   const { body, route = '/leads/:id', url = '/leads/1?rows=5', ...rest } = overrides
   return { method: 'POST', authorization: undefined, context: {}, idempotencyKey: 'key-1', describe: () => ({ route, url, body }), ...rest }
 }
 
-async function read(given: GuardRequest<object>) {
-  const keyed = await readIdempotency(given, 'optional')
+const readIdempotency = (given: GuardRequest<object>, mode: IdempotencyMode, creditType = 'ai') => readKeyed(given, { mode, creditType })
+
+async function read(given: GuardRequest<object>, creditType = 'ai') {
+  const keyed = await readIdempotency(given, 'optional', creditType)
   if (keyed.outcome === 'refused' || keyed.idempotency === undefined) expect.fail('not keyed')
   return keyed.idempotency
 }
@@ -21,6 +23,10 @@ describe('a key', () => {
     ['another method', { method: 'PUT' }],
   ])('is another one with %s', async (_what, overrides) => {
     expect((await read(request(overrides))).key).not.toBe((await read(request())).key)
+  })
+
+  it('is another one for another credit type, since a route may require several', async () => {
+    expect((await read(request(), 'lead')).key).not.toBe((await read(request())).key)
   })
 
   it.each<[string, Parameters<typeof request>[0]]>([
