@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type GuardEvent, type Ledger } from 'creditgate'
 import pg from 'pg'
 import { startAuthServer, type AuthServer } from '../support/auth-server.ts'
 import { findFreePort } from '../support/postgres-server.ts'
 import { startDataApi } from '../support/data-api.ts'
+import { superuserUrl } from '../support/cluster.ts'
 import { createDatabase, type Database } from '../support/database.ts'
+import { LEDGERS, type LedgerFixture } from '../support/ledgers.ts'
 import { addCredits, createAccount, expectNoViolations, readUsed, type Account } from '../support/seed.ts'
 
 let auth: AuthServer
@@ -83,29 +85,104 @@ it('an unreachable database is 503 with Retry-After', async () => {
   await pool.end()
 })
 
-it('a row that someone keeps locked is 503 for its own subscription, and nobody else notices', async () => {
-  const [stuck, other] = [await createAccount(database), await createAccount(database)]
-  const row = await addCredits(database, stuck)
-  await addCredits(database, other)
-  const guard = createTestGuard(postgresLedger(database.pool))
-  await guard.ready()
+describe.each(['Postgres through pg', 'PostgREST through supabase-js'])('a row that someone keeps locked, over %s', (name) => {
+  it('is 503 for its own subscription, and nobody else notices, however many ask for it', async () => {
+    const fixture = await (LEDGERS[name] as () => Promise<LedgerFixture>)()
+    const [stuck, other] = [await createAccount(fixture.database), await createAccount(fixture.database)]
+    const row = await addCredits(fixture.database, stuck)
+    await addCredits(fixture.database, other)
+    const guard = createTestGuard(fixture.ledger)
+    await guard.ready()
 
-  const blocker = await database.pool.connect()
-  await blocker.query('begin')
-  await blocker.query('select from "AICredits" where id = $1 for update', [row])
-  const refused = admit(guard, stuck)
-  const started = performance.now()
-  expect(await admit(guard, other)).toMatchObject({ outcome: 'admitted' })
-  expect(performance.now() - started).toBeLessThan(1_000)
-  expect(await refused).toMatchObject({ outcome: 'denied', problem: { status: 503 } })
-  await blocker.query('rollback')
-  blocker.release()
+    const unlock = await lockRow(fixture.url, row)
+    // Three times as many as there are connections.
+    const refused = Array.from({ length: 30 }, () => admit(guard, stuck))
+    for (let round = 0; round < 5; round += 1) {
+      const started = performance.now()
+      const admission = await admit(guard, other)
+      expect(admission).toMatchObject({ outcome: 'admitted' })
+      if (admission.outcome === 'admitted') await admission.settle({ status: 200, threw: false, ended: 'finished', started: true })
+      expect(performance.now() - started).toBeLessThan(1_000)
+    }
+    for (const admission of await Promise.all(refused)) expect(admission).toMatchObject({ outcome: 'denied', problem: { status: 503 } })
+    await unlock()
 
-  // What was given up may have arrived late; it was refunded by its id.
-  await guard.close()
-  await expect.poll(() => readUsed(database, row)).toBe(0)
-  expect(await admit(guard, stuck, 100)).toMatchObject({ outcome: 'admitted' })
-  await expectNoViolations(database)
+    // What was given up may have arrived late; it was refunded by its id.
+    await guard.close()
+    await expect.poll(() => readUsed(fixture.database, row)).toBe(0)
+    expect(await admit(guard, stuck, 100)).toMatchObject({ outcome: 'admitted' })
+    await expectNoViolations(fixture.database)
+    await fixture.close()
+  })
+})
+
+/** Holds a row as another writer of the table would, on a connection of its own. */
+async function lockRow(url: string, row: string): Promise<() => Promise<void>> {
+  const stranger = new pg.Client({ connectionString: url })
+  await stranger.connect()
+  await stranger.query('begin')
+  await stranger.query('select from "AICredits" where id = $1 for update', [row])
+  return () => stranger.end()
+}
+
+describe.each([
+  ['is read-only', 'set default_transaction_read_only = on', 'set default_transaction_read_only = off'],
+  ['has no connection left', 'connection limit 0', 'connection limit -1'],
+  ['runs out of time for each statement', "set statement_timeout = '50ms'", 'set statement_timeout = 0'],
+])('a database that %s', (what, ill, well) => {
+  it('is 503, writes nothing, and is well again when it is', async () => {
+    const account = await createAccount(database)
+    const row = await addCredits(database, account)
+    const alter = async (setting: string) => {
+      const superuser = new pg.Client({ connectionString: superuserUrl(Number(new URL(database.url).port), 'postgres') })
+      await superuser.connect()
+      await superuser.query(`alter database ${database.name} ${setting}`)
+      await superuser.end()
+    }
+    // A setting of the database holds for connections made after it.
+    const admitOnce = async (amount: number) => {
+      const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+      const admission = await admit(createTestGuard(postgresLedger(pool)), account, amount)
+      await pool.end()
+      return admission
+    }
+    const unlock = what.startsWith('runs out') ? await lockRow(database.url, row) : () => Promise.resolve()
+    await alter(ill)
+    expect(await admitOnce(1)).toMatchObject({ outcome: 'denied', problem: { status: 503, name: 'credits-unavailable' } })
+    expect(events.at(0)).toMatchObject({ type: 'fault', error: { kind: 'not-executed' } })
+    await alter(well)
+    await unlock()
+    expect(await readUsed(database, row)).toBe(0)
+    expect(await admitOnce(100)).toMatchObject({ outcome: 'admitted' })
+  })
+})
+
+it.each([
+  ['a day ahead', 86_400_000],
+  ['a day behind', -86_400_000],
+])('a system clock that is %s, or is set while a call runs, changes nothing', async (_how, offset) => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account)
+  const user = { id: account.user, anonymous: false, clientId: undefined, claims: {} }
+  const guard = createGuard({ identity: { verify: () => Promise.resolve({ outcome: 'verified', user }) }, ledger: postgresLedger(database.pool), leaseSeconds: 3, onEvent: (event) => events.push(event) })
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + offset })
+  try {
+    const admission = await guard.requireCredits('ai', 10).admit({ method: 'POST', authorization: 'Bearer t', context: {} })
+    if (admission.outcome !== 'admitted') throw new Error('not admitted')
+    vi.setSystemTime(Date.now() - 2 * offset)
+    await new Promise((resolve) => setTimeout(resolve, 3_500)) // longer than the lease: it must have been renewed
+    admission.credits.commit(4)
+    await database.query('alter function public.creditgate_commit(jsonb) rename to creditgate_commit_away')
+    const settled = admission.settle({ status: 200, threw: false, ended: 'finished', started: true })
+    vi.setSystemTime(Date.now() + 2 * offset)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await database.query('alter function public.creditgate_commit_away(jsonb) rename to creditgate_commit')
+    await settled
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(await readUsed(database, row)).toBe(4)
+  expect(events.map(({ type }) => type)).toEqual(['reserved', 'settled'])
 })
 
 it('settles in the background through an outage, and drains on close', async () => {

@@ -36,7 +36,7 @@ it.each([
   const row = await addCredits(database, account, { allotted: 10 })
   const token = await auth.signToken({ sub: account.user })
 
-  const answer = fetch(`http://127.0.0.1:${port}/?report=${reported}`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } })
+  const answer = fetch(`http://127.0.0.1:${port}/reports?report=${reported}`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } })
   const died = answer.catch(() => 'died')
   const { reserved } = await receive<{ reserved: string }>()
   const readReported = () => database.query<{ reported: unknown }>('select reported from creditgate.reservations where id = $1', [reserved])

@@ -12,6 +12,8 @@ import type { Queryable } from './seed.ts'
 export interface LedgerFixture {
   readonly ledger: Ledger
   readonly database: Queryable
+  /** For the role that owns the project; empty for PGlite, which nobody else can connect to. */
+  readonly url: string
   close(): Promise<void>
 }
 
@@ -23,6 +25,7 @@ export const LEDGERS: Readonly<Record<string, () => Promise<LedgerFixture>>> = {
     await database.exec(assembleMigration())
     return {
       ledger: postgresLedger(database),
+      url: '',
       database: {
         query: async <Row extends object>(text: string, values: readonly unknown[] = []) => (await database.query<Row>(text, [...values])).rows,
       },
@@ -31,7 +34,7 @@ export const LEDGERS: Readonly<Record<string, () => Promise<LedgerFixture>>> = {
   },
   'Postgres through pg': async () => {
     const database = await createDatabase()
-    return { ledger: postgresLedger(database.pool), database, close: () => database.drop() }
+    return { ledger: postgresLedger(database.pool), database, url: database.url, close: () => database.drop() }
   },
   'Postgres through postgres.js': async () => {
     const database = await createDatabase()
@@ -39,6 +42,7 @@ export const LEDGERS: Readonly<Record<string, () => Promise<LedgerFixture>>> = {
     return {
       ledger: postgresLedger(client),
       database,
+      url: database.url,
       async close() {
         await client.end()
         await database.drop()
@@ -51,6 +55,7 @@ export const LEDGERS: Readonly<Record<string, () => Promise<LedgerFixture>>> = {
     return {
       ledger: supabaseLedger(await api.createClient('service_role')),
       database,
+      url: database.url,
       async close() {
         await api.stop()
         await database.drop()
