@@ -1,5 +1,6 @@
--- Renews a lease, and writes down what has been delivered so far: {"id", "user"?, "lease": 60, "reported"?: {"ai": 1}}.
--- The lease is set from now, never added up. What is reported only grows, and turns the lease's end from a refund
+-- Renews a lease, and writes down what has been delivered so far: {"id", "user"?, "lease": 60, "reported"?: {"ai": 1}, "atLeast"?: true}.
+-- The lease is set from now, never added up; atLeast: unless that would shorten it, for a heartbeat that may arrive after
+-- the reservation was handed to a job with a longer one. What is reported only grows, and turns the lease's end from a refund
 -- into a commit of that amount.
 create or replace function creditgate.extend(request jsonb)
 returns jsonb
@@ -40,7 +41,8 @@ begin
     from jsonb_object_keys(reservation.amounts) k;
   end if;
   update creditgate.reservations
-  set lease_until = clock_timestamp() + make_interval(secs => (request ->> 'lease')::integer),
+  set lease_until = greatest(clock_timestamp() + make_interval(secs => (request ->> 'lease')::integer),
+                             case when request -> 'atLeast' = 'true' then lease_until end),
       reported = coalesce(delivered, reported)
   where id = reservation.id;
   return jsonb_build_object('id', reservation.id, 'outcome', 'extended', 'reported', coalesce(delivered, reservation.reported));

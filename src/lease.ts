@@ -19,7 +19,7 @@ const HURRY_MILLISECONDS = 1_000
  */
 export function keepLease(
   ledger: Pick<Ledger, 'extend'>,
-  { describe, leaseSeconds, maxHoldSeconds }: { readonly describe: () => Omit<ExtendRequest, 'lease'>; readonly leaseSeconds: number; readonly maxHoldSeconds: number },
+  { describe, leaseSeconds, maxHoldSeconds }: { readonly describe: () => Omit<ExtendRequest, 'lease' | 'atLeast'>; readonly leaseSeconds: number; readonly maxHoldSeconds: number },
 ): Lease {
   const beatMilliseconds = (leaseSeconds * 1000) / 3
   const lastRenewal = performance.now() + (maxHoldSeconds - leaseSeconds) * 1000
@@ -49,7 +49,7 @@ export function keepLease(
     state = 'renewing'
     hurried = false
     try {
-      const [answer] = await ledger.extend([{ ...describe(), lease: leaseSeconds }], AbortSignal.timeout(beatMilliseconds))
+      const [answer] = await ledger.extend([{ ...describe(), lease: leaseSeconds, atLeast: true }], AbortSignal.timeout(beatMilliseconds))
       if (answer?.outcome === 'extended') until = asked + leaseSeconds * 1000
       else if (answer?.outcome !== 'failed') state = 'stopped'
     } catch {

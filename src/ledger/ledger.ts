@@ -123,12 +123,16 @@ export interface RefundRequest {
   readonly user?: string
 }
 
-/** Renews the lease to `lease` seconds from now. `reported`: delivered so far; it only grows. */
+/**
+ * Renews the lease to `lease` seconds from now. `reported`: delivered so far; it only grows. `atLeast`: a longer lease that
+ * stands is left as it is. Default false.
+ */
 export interface ExtendRequest {
   readonly id: string
   readonly user?: string
   readonly lease: number
   readonly reported?: Amounts | number
+  readonly atLeast?: boolean
 }
 
 /**

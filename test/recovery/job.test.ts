@@ -71,6 +71,14 @@ it('a job that comes too late learns that there is nothing left to work for', as
   expect(await readUsed(database, row)).toBe(0)
 })
 
+it("a server's own renewal that arrives late does not shorten the job's lease", async () => {
+  const { id } = await detach(300)
+  await postgresLedger(database.pool).extend([{ id, lease: 3, atLeast: true }])
+  const [lease] = await database.query<{ long: boolean }>("select lease_until > clock_timestamp() + interval '200 seconds' as long from creditgate.reservations where id = $1", [id])
+  expect(lease?.long).toBe(true)
+  await job.refund(id)
+})
+
 it('the server renews a detached lease no more', async () => {
   const { id } = await detach(30)
   const readLease = () => database.query('select lease_until from creditgate.reservations where id = $1', [id])

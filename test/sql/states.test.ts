@@ -152,6 +152,18 @@ describe('extend', () => {
     expect(row?.seconds).toBeLessThanOrEqual(30)
   })
 
+  it('leaves a longer lease as it is when it is to last at least so long', async () => {
+    const { id } = await arrange('open')
+    const readSeconds = async () => Number((await database.query<{ seconds: string }>('select extract(epoch from lease_until - clock_timestamp()) as seconds from creditgate.reservations where id = $1', [id]))[0]?.seconds)
+    await call('extend', { id, lease: 600 })
+    expect(await call('extend', { id, lease: 30, atLeast: true, reported: { ai: 2 } })).toMatchObject({ outcome: 'extended', reported: { ai: 2 } })
+    expect(await readSeconds()).toBeGreaterThan(590)
+    await call('extend', { id, lease: 700, atLeast: true })
+    expect(await readSeconds()).toBeGreaterThan(690)
+    await call('extend', { id, lease: 30, atLeast: false })
+    expect(await readSeconds()).toBeLessThanOrEqual(30)
+  })
+
   it('never lowers what was reported, and keeps it when nothing is reported', async () => {
     const { id } = await arrange('open')
     expect(await call('extend', { id, lease: 60, reported: { ai: 7 } })).toMatchObject({ reported: { ai: 7 } })

@@ -39,7 +39,7 @@ describe('a lease that is kept', () => {
     expect(beats()).toEqual([])
     await seconds(42)
     expect(beats()).toEqual([20, 40, 60])
-    expect(ledger.calls[0]?.request).toEqual({ id, user, lease: 60 })
+    expect(ledger.calls[0]?.request).toEqual({ id, user, lease: 60, atLeast: true })
     expect(lease.until).toBe(started + 120_000)
     lease.stop()
   })

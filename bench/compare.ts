@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import pg from 'pg'
+import { postgresLedger, supabaseLedger, type Ledger } from 'creditgate'
+import { assembleMigration } from '../src/migration.ts'
+import { ownerUrl, startCluster, superuserUrl, TEMPLATES } from '../test/support/cluster.ts'
+import { startDataApi } from '../test/support/data-api.ts'
+
+/**
+ * A lone caller's reserve and commit, here and at another revision of git: `npm run bench:compare -- <revision>`. One
+ * Postgres, a database for each, taking turns call by call, so that whatever else the machine does befalls both.
+ */
+const [revision = 'HEAD', calls = '3000'] = process.argv.slice(2)
+const SIDES = [revision, 'here'] as const
+type Side = (typeof SIDES)[number]
+const WARM_UP = 200
+const ACCOUNTS = Array.from({ length: 100 }, () => ({ user: randomUUID(), subscription: randomUUID() }))
+
+const cluster = await startCluster()
+const folder = mkdtempSync(join(tmpdir(), 'creditgate-compare-'))
+try {
+  const migrations: Record<Side, string> = { [revision]: await assembleAt(revision), here: assembleMigration() }
+  for (const [index, side] of SIDES.entries()) await createSide(`compare_${index}`, migrations[side] as string)
+  console.log(`${calls} pairs each, ${revision} against the working tree; p50 in milliseconds\n`)
+  await compare('direct (pg)', async (index) => {
+    const pool = new pg.Pool({ connectionString: ownerUrl(cluster.port, `compare_${index}`), max: 1 })
+    return { ledger: postgresLedger(pool), close: () => pool.end() }
+  })
+  await compare('Data API (supabase-js)', async (index) => {
+    const api = await startDataApi(ownerUrl(cluster.port, `compare_${index}`))
+    return { ledger: supabaseLedger(await api.createClient('service_role')), close: () => api.stop() }
+  })
+} finally {
+  await cluster.stop()
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** The migration as that revision assembles it, from its own files. */
+async function assembleAt(git: string): Promise<string> {
+  execFileSync('sh', ['-c', `git archive ${JSON.stringify(git)} src sql package.json | tar -x -C ${JSON.stringify(folder)}`])
+  symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'))
+  const module = (await import(pathToFileURL(join(folder, 'src/migration.ts')).href)) as { assembleMigration(): string }
+  return module.assembleMigration()
+}
+
+async function createSide(name: string, migration: string): Promise<void> {
+  const superuser = new pg.Client({ connectionString: superuserUrl(cluster.port, 'postgres') })
+  await superuser.connect()
+  await superuser.query(`create database ${name} template ${TEMPLATES.project} owner postgres`)
+  await superuser.end()
+  const owner = new pg.Client({ connectionString: ownerUrl(cluster.port, name) })
+  await owner.connect()
+  await owner.query(migration)
+  for (const { user, subscription } of ACCOUNTS) {
+    await owner.query('insert into "UserProfileSubscription" (id, userid) values ($1, $2)', [subscription, user])
+    await owner.query('insert into "AICredits" (id, allotted, used, resetindays, subscriptionid) values (gen_random_uuid(), 2000000000, 0, 30, $1)', [subscription])
+  }
+  await owner.end()
+}
+
+async function compare(path: string, open: (index: number) => Promise<{ readonly ledger: Ledger; close(): Promise<void> }>): Promise<void> {
+  const sides = await Promise.all(SIDES.map(async (side, index) => ({ side, ...(await open(index)), reserve: [] as number[], commit: [] as number[] })))
+  for (let call = 0; call < Number(calls) + WARM_UP; call += 1) {
+    for (const each of call % 2 === 0 ? sides : sides.toReversed()) {
+      const id = randomUUID()
+      const { user } = ACCOUNTS[call % ACCOUNTS.length] as (typeof ACCOUNTS)[number]
+      const started = performance.now()
+      await each.ledger.reserve([{ id, user, amounts: { ai: 1 }, lease: 60 }])
+      const reserved = performance.now()
+      await each.ledger.commit([{ id, user, amounts: { ai: 1 } }])
+      if (call < WARM_UP) continue
+      each.reserve.push(reserved - started)
+      each.commit.push(performance.now() - reserved)
+    }
+  }
+  const [before, here] = sides as [(typeof sides)[number], (typeof sides)[number]]
+  for (const operation of ['reserve', 'commit'] as const) {
+    const [one, other] = [findMedian(before[operation]), findMedian(here[operation])]
+    console.log(`${path}, ${operation}: ${one.toFixed(3)} -> ${other.toFixed(3)}, ${(other / one).toFixed(3)} times`)
+  }
+  for (const { close } of sides) await close()
+}
+
+function findMedian(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
+}
