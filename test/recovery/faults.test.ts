@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type GuardEvent, type Ledger } from 'creditgate'
 import pg from 'pg'
@@ -142,6 +143,7 @@ describe.each([
     // A setting of the database holds for connections made after it.
     const admitOnce = async (amount: number) => {
       const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+      pool.on('connect', (client) => client.on('error', () => undefined)) // the database is dropped while it says goodbye
       const admission = await admit(createTestGuard(postgresLedger(pool)), account, amount)
       await pool.end()
       return admission
@@ -183,6 +185,34 @@ it.each([
   }
   expect(await readUsed(database, row)).toBe(4)
   expect(events.map(({ type }) => type)).toEqual(['reserved', 'settled'])
+})
+
+it('a connection whose other end is gone without a word is closed in time, and its pool is well again', async () => {
+  const account = await createAccount(database)
+  const row = await addCredits(database, account)
+  const { port } = new URL(database.url)
+  let swallows = false
+  const hole = createServer((client) => {
+    const upstream = connect(Number(port), '127.0.0.1')
+    client.on('data', (chunk) => swallows || upstream.write(chunk))
+    upstream.on('data', (chunk) => client.write(chunk))
+    for (const [socket, other] of [[client, upstream], [upstream, client]] as const) socket.on('error', () => undefined).on('close', () => other.destroy())
+  })
+  await new Promise<void>((resolve) => hole.listen(0, '127.0.0.1', resolve))
+  const pool = new pg.Pool({ connectionString: database.url.replace(port, String((hole.address() as AddressInfo).port)), max: 2 })
+  pool.on('error', () => undefined)
+  const guard = createTestGuard(postgresLedger(pool))
+  await guard.ready()
+  await Promise.all([pool.query('select'), pool.query('select')])
+
+  swallows = true
+  expect(await Promise.all([admit(guard, account), admit(guard, account)])).toMatchObject([{ problem: { status: 503 } }, { problem: { status: 503 } }])
+  swallows = false
+  await expect.poll(async () => (await admit(guard, account)).outcome, { timeout: 15_000 }).toBe('admitted')
+  expect(await guard.close({ withinSeconds: 0.1 })).toBeLessThanOrEqual(1)
+  expect(await readUsed(database, row)).toBe(1)
+  await pool.end()
+  hole.close()
 })
 
 it('settles in the background through an outage, and drains on close', async () => {

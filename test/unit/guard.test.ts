@@ -313,6 +313,66 @@ describe('two guards of one request', () => {
   })
 })
 
+describe('a reservation that the handler detaches', () => {
+  it('is neither settled nor renewed nor waited for by the guard any more, whatever the response', async () => {
+    const { guard, admit, ledger, events } = create()
+    const { credits, settle } = expectAdmitted(await admit())
+    expect(await credits.detach({ leaseSeconds: 300 })).toBe(credits.id)
+    expect(await guard.close({ withinSeconds: 0.01 })).toBe(0)
+    credits.commit(1)
+    await settle({ ...finished, status: 500 })
+    expect(ledger.calls).toMatchObject([{ operation: 'reserve' }, { operation: 'extend', request: { id: credits.id, user: user.id, lease: 300 } }])
+    expect(events).toContainEqual({ type: 'detached', reservation: credits.id, creditType: 'ai', leaseSeconds: 300 })
+  })
+
+  it('stays with the response when that fails', async () => {
+    const { admit, ledger } = create({ extend: { outcome: 'expired' } })
+    const { credits, settle } = expectAdmitted(await admit())
+    await expect(credits.detach()).rejects.toThrow('cannot be detached')
+    await settle(finished)
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'extend', 'commit'])
+  })
+})
+
+describe('an idempotency key', () => {
+  const keyed = { method: 'POST', authorization: 'Bearer good', idempotencyKey: 'k', describe: () => ({ route: '/', url: '/', body: undefined }) }
+  const admitKeyed = (scene: Scene, request: object = {}, route: RouteOptions = {}) => scene.guard.requireCredits<object>('ai', 2, route).admit({ ...keyed, context: {}, ...request })
+
+  it('travels with the reserve, as digests', async () => {
+    const scene = create()
+    await expectAdmitted(await admitKeyed(scene)).settle(finished)
+    const digest = expect.stringMatching(/^[0-9a-f]{64}$/) as string
+    expect(scene.ledger.calls[0]?.request).toMatchObject({ idempotency: { key: digest, fingerprint: digest } })
+  })
+
+  it('does not travel where the route has it off, nor where there is none', async () => {
+    const scene = create()
+    await expectAdmitted(await admitKeyed(scene, {}, { idempotency: 'off' })).settle(finished)
+    await expectAdmitted(await admitKeyed(scene, { idempotencyKey: undefined })).settle(finished)
+    for (const { request } of scene.ledger.calls) expect(request).not.toHaveProperty('idempotency')
+  })
+
+  it.each<[Step, string, number]>([
+    [{ outcome: 'in_progress', endsIn: 30 }, 'request-in-progress', 409],
+    [{ outcome: 'already_charged', reservation: 'r' }, 'already-charged', 409],
+    [{ outcome: 'key_reused' }, 'idempotency-key-reused', 422],
+  ])('answered with %o is %s', async (reserve, name, status) => {
+    expect(await admitKeyed(create({ reserve }))).toMatchObject({ outcome: 'denied', problem: { name, status } })
+  })
+
+  it('that is malformed is 400 before anything is asked of the database', async () => {
+    const scene = create()
+    expect(await admitKeyed(scene, { idempotencyKey: 'a b' })).toMatchObject({ outcome: 'denied', problem: { name: 'invalid-request' } })
+    expect(scene.ledger.calls).toEqual([])
+  })
+
+  it('whose request cannot be described goes to the host, and nothing is reserved', async () => {
+    const scene = create()
+    await expect(admitKeyed(scene, { describe: () => Promise.reject(new Error('aborted')) })).rejects.toThrow('aborted')
+    expect(scene.ledger.calls).toEqual([])
+  })
+})
+
 describe('a database that is not set up', () => {
   it.each<[string, Parameters<typeof createScriptedLedger>[1], RegExp]>([
     ['has an older schema', { version: 0, creditTypes: [] }, /schema version 0.*npx creditgate init/],

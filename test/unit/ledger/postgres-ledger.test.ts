@@ -24,6 +24,12 @@ describe('over a pool', () => {
     expect(query).toHaveBeenCalledExactlyOnceWith('select public.creditgate_version() as answer', [])
   })
 
+  it('gives a statement of pg a time of its own, which PGlite would not know', async () => {
+    const query = vi.fn().mockResolvedValue({ rows })
+    await postgresLedger({ query, connect: () => undefined } as unknown as QueryableLike).refund([{ id }])
+    expect(query).toHaveBeenCalledExactlyOnceWith({ text: 'select public.creditgate_refund($1::text::jsonb) as answer', values: [JSON.stringify([{ id }])], query_timeout: 10_000 })
+  })
+
   it('keeps the pool as the receiver of its method', async () => {
     const own = {
       rows,
