@@ -102,11 +102,14 @@ it('leaves a subscription that is busy for the next time', async () => {
   await spend(1)
   await age(100)
   const other = await database.pool.connect()
-  await other.query('begin')
-  await other.query('select creditgate.lock_subscription($1)', [account.subscription])
-  expect(await call('prune', {})).toMatchObject({ pruned: 0, more: false })
-  await other.query('rollback')
-  other.release()
+  try {
+    await other.query('begin')
+    await other.query('select creditgate.lock_subscription($1)', [account.subscription])
+    expect(await call('prune', {})).toMatchObject({ pruned: 0, more: false })
+  } finally {
+    await other.query('rollback')
+    other.release()
+  }
   expect(await call('prune', {})).toMatchObject({ pruned: 1 })
 })
 

@@ -60,15 +60,18 @@ it('leaves what someone else has locked, does the rest at once, and comes back f
   await ageCycle(database, dueRow, 2)
 
   const stranger = await database.pool.connect()
-  await stranger.query('begin')
-  await stranger.query('select from "AICredits" where id = any($1::uuid[]) for update', [`{${stuck.row},${dueRow}}`])
-  await stranger.query('select creditgate.lock_subscription($1)', [busy.account.subscription])
-  const started = performance.now()
-  expect(await call('sweep', {})).toEqual({ outcome: 'swept', expired: 1, cycles: 0, more: false })
-  expect(performance.now() - started).toBeLessThan(1_000)
-  expect(await readUsed(database, free.row)).toBe(0)
-  await stranger.query('rollback')
-  stranger.release()
+  try {
+    await stranger.query('begin')
+    await stranger.query('select from "AICredits" where id = any($1::uuid[]) for update', [`{${stuck.row},${dueRow}}`])
+    await stranger.query('select creditgate.lock_subscription($1)', [busy.account.subscription])
+    const started = performance.now()
+    expect(await call('sweep', {})).toEqual({ outcome: 'swept', expired: 1, cycles: 0, more: false })
+    expect(performance.now() - started).toBeLessThan(1_000)
+    expect(await readUsed(database, free.row)).toBe(0)
+  } finally {
+    await stranger.query('rollback')
+    stranger.release()
+  }
 
   expect(await call('sweep', {})).toMatchObject({ expired: 2, cycles: 1 })
 })
