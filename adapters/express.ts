@@ -63,7 +63,7 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
 /** Express has a body once a parser that stands before the guard has read it. */
 function describeRequest(req: Request): RequestDescription {
   const body: unknown = req.body
-  const route = req.route as { readonly path?: unknown } | undefined
+  const route = req.route as { readonly path?: string | RegExp } | undefined
   return {
     route: `${req.baseUrl}${String(route?.path ?? '')}`,
     url: req.originalUrl,

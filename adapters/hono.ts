@@ -70,6 +70,7 @@ function readNodeResponse(c: Context): NodeResponseLike | undefined {
 /** Of a copy of the body: the handler may read the request itself, past Hono. */
 async function describeRequest(c: Context): Promise<RequestDescription> {
   const { pathname, search } = new URL(c.req.url)
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- its successor came with Hono 4.8, and 4.6 will do here
   return { route: c.req.routePath, url: pathname + search, body: new Uint8Array(await c.req.raw.clone().arrayBuffer()) }
 }
 

@@ -26,9 +26,9 @@ try {
   const migrations: Record<Side, string> = { [revision]: await assembleAt(revision), here: assembleMigration() }
   for (const [index, side] of SIDES.entries()) await createSide(`compare_${index}`, migrations[side] as string)
   console.log(`${calls} pairs each, ${revision} against the working tree; p50 in milliseconds\n`)
-  await compare('direct (pg)', async (index) => {
+  await compare('direct (pg)', (index) => {
     const pool = new pg.Pool({ connectionString: ownerUrl(cluster.port, `compare_${index}`), max: 1 })
-    return { ledger: postgresLedger(pool), close: () => pool.end() }
+    return Promise.resolve({ ledger: postgresLedger(pool), close: () => pool.end() })
   })
   await compare('Data API (supabase-js)', async (index) => {
     const api = await startDataApi(ownerUrl(cluster.port, `compare_${index}`))
@@ -82,7 +82,7 @@ async function compare(path: string, open: (index: number) => Promise<{ readonly
     const [one, other] = [findMedian(before[operation]), findMedian(here[operation])]
     console.log(`${path}, ${operation}: ${one.toFixed(3)} -> ${other.toFixed(3)}, ${(other / one).toFixed(3)} times`)
   }
-  for (const { close } of sides) await close()
+  for (const side of sides) await side.close()
 }
 
 function findMedian(values: readonly number[]): number {

@@ -16,9 +16,9 @@ export interface Scene {
 
 export interface Scenes {
   /** Calls an entry point with one request. */
-  call(operation: Operation, request: Record<string, unknown>): Promise<Answer>
+  readonly call: (operation: Operation, request: Record<string, unknown>) => Promise<Answer>
   /** A reservation of 10 out of 100 in the given state. */
-  arrange(state: State): Promise<Scene>
+  readonly arrange: (state: State) => Promise<Scene>
 }
 
 /** Reservations in every state, made by the entry points alone. */
