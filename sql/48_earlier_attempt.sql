@@ -10,7 +10,7 @@ declare
 begin
   select r.* into earlier from creditgate.reservations r
   where r.subscription_id = subscription and r.idempotency_key = request #>> '{idempotency,key}'
-  order by r.created_at desc limit 1;
+  order by (r.state in ('open', 'committed')) desc, r.created_at desc limit 1;
 
   if not found then
     return null;

@@ -21,7 +21,9 @@ begin
 
   delete from creditgate.adjustments a
   where a.subscription_id = subscription and a.credit_type = allocation.credit_type and a.row_id = allocation.row_id
-    and a.cycle < present_cycle and a.kind <> 'opening' and a.made_at < made_before;
+    and a.cycle < present_cycle and a.kind <> 'opening' and a.made_at < made_before
+    -- What was reversed of a reservation is told by these, for as long as it can be reversed.
+    and not exists (select from creditgate.reservations r where r.id = a.reservation_id);
 end
 $$;
 revoke all on function creditgate.carry_over(uuid, creditgate.allocation, timestamptz) from public, anon, authenticated, service_role;

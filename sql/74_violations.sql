@@ -9,7 +9,10 @@ from (
          coalesce((select sum(a.amount) from creditgate.adjustments a
                    where a.subscription_id = c.subscription_id and a.credit_type = c.credit_type and a.row_id = c.id and a.cycle = c.cycle), 0)
          + coalesce(held.kept, 0) as expected,
-         coalesce(held.kept, 0) as kept
+         coalesce(held.kept, 0)
+         + coalesce((select sum(a.amount) from creditgate.adjustments a
+                     where a.subscription_id = c.subscription_id and a.credit_type = c.credit_type and a.row_id = c.id and a.cycle = c.cycle
+                       and a.kind = 'pruned'), 0) as kept
   from creditgate.credit_rows c
   left join (select a.subscription_id, a.credit_type, a.row_id, a.cycle, sum(a.kept) as kept
              from creditgate.allocations a group by 1, 2, 3, 4) held

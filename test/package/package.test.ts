@@ -229,7 +229,7 @@ describe('a TypeScript project', () => {
   it.each<[string, ts.CompilerOptions]>([
     ['nodenext', { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
     ['bundler', { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }],
-  ])('checks with module resolution %s: both hosts, every ledger, wrong use, and each snippet of the README', (_name, resolution) => {
+  ])('checks with module resolution %s: both hosts, every ledger, wrong use, and each snippet of the README', { timeout: 120_000 }, (_name, resolution) => {
     const program = ts.createProgram(files, {
       ...resolution,
       target: ts.ScriptTarget.ES2022,

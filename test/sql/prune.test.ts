@@ -71,6 +71,32 @@ it('keeps the figures of a reservation that was reversed in part', async () => {
   expect(await call('reverse', { id, key: 'a', amounts: 4 })).toMatchObject({ outcome: 'not_found' })
 })
 
+it('remembers what was reversed of a reservation that is still there', async () => {
+  const { row, spend } = await arrangeHistory()
+  const pruned = await spend(3)
+  await age(100)
+  const kept = await spend(5)
+  await call('reverse', { id: kept, key: 'a' })
+  await ageCycle(database, row, 31)
+  await spend(1)
+  await database.query("update creditgate.adjustments set made_at = made_at - interval '100 days'")
+  expect(await call('prune', {})).toMatchObject({ pruned: 1 })
+  expect(await call('commit', { id: pruned })).toMatchObject({ outcome: 'not_found' })
+  expect(await call('reverse', { id: kept, key: 'b' })).toMatchObject({ outcome: 'reversed', amounts: { ai: 0 } })
+})
+
+it('does not hide a row whose used has passed what it is allotted', async () => {
+  const { row, topUp, spend } = await arrangeHistory()
+  await spend(5)
+  await age(100)
+  await database.query('update "AICredits" set allotted = 1 where id = $1', [row])
+  const shown = () => database.query('select kind from creditgate.violations where row_id = $1', [row])
+  expect(await shown()).toEqual([{ kind: 'over_allotted' }])
+  expect(await call('prune', {})).toMatchObject({ pruned: 1 })
+  expect(await shown()).toEqual([{ kind: 'over_allotted' }])
+  await database.query('delete from "AICredits" where id = any($1::uuid[])', [`{${row},${topUp}}`])
+})
+
 it('keeps nothing of cycles that are over but the opening figure', async () => {
   const { row, spend } = await arrangeHistory()
   await spend(10)

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import type { Amounts } from 'creditgate'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { LEDGERS, type LedgerFixture } from '../support/ledgers.ts'
+import { allowSeconds, createRuns } from './runs.ts'
+import { createStages, type Stage } from './stage.ts'
+import { opening, rowSpec, weigh } from './step-arbitraries.ts'
+import { createStory, type Step, type Story } from './steps.ts'
+import { createTwin, describeTwin, perform, playEach, type Twin } from './twins.ts'
+
+/** Two accounts of one database that went different ways to the same end are left with the same. */
+
+let fixture: LedgerFixture
+let openStages: (count: number) => Promise<Stage[]>
+beforeAll(async () => {
+  fixture = await (LEDGERS['PGlite']?.() ?? Promise.reject(new Error('there is no PGlite')))
+  openStages = createStages(fixture)
+})
+afterAll(() => fixture.close())
+
+const RUNS = { ci: 300, long: 5_000 }
+const timeout = allowSeconds(30)
+
+function createSteps(weights: Parameters<typeof weigh>[0], maxLength: number): fc.Arbitrary<Story> {
+  return fc.array(fc.oneof(...weigh(weights)), { maxLength, size: 'max' }).map(createStory)
+}
+
+/** Several rows of `ai`, and one of `lead` that never runs out: a reservation on it stands in nobody's way. */
+const twoKinds = fc
+  .tuple(fc.array(rowSpec, { minLength: 1, maxLength: 3, size: 'max' }), rowSpec, fc.constantFrom(0, 85_600, 86_000, 86_200))
+  .map(([narrow, wide, seconds]) =>
+    createStory([
+      { kind: 'insert', rows: [...narrow.map((row) => ({ ...row, type: 'ai' as const })), { ...wide, type: 'lead', allotted: wide.allotted === null ? null : 1_000 }] },
+      { kind: 'advance', seconds },
+    ]),
+  )
+const before = createSteps({ reserve: 4, commit: 2, refund: 1, extend: 1, advance: 1, reset: 1 }, 6)
+/** While the reservation in question is held: nothing is drawn from the rows it may have left short. */
+const during = createSteps({ reserve: 3, commit: 3, refund: 1, extend: 1, reset: 2, advance: 2, leap: 1 }, 6).map(({ steps }) =>
+  createStory(steps.map((step) => (step.kind === 'reserve' ? { ...step, amounts: { lead: step.amounts['lead'] ?? 2 } } : step))),
+)
+const after = createSteps({ insert: 1, reserve: 4, commit: 3, refund: 1, extend: 1, reverse: 2, reset: 1, crash: 1, advance: 2, leap: 1 }, 6)
+const amounts: fc.Arbitrary<Amounts> = fc.oneof(fc.record({ ai: fc.nat({ max: 12 }) }), fc.record({ ai: fc.nat({ max: 12 }), lead: fc.nat({ max: 6 }) }))
+
+async function openTwins(): Promise<[Twin, Twin]> {
+  const [one, other] = (await openStages(2)).map(createTwin)
+  if (one === undefined || other === undefined) throw new Error('there are no twins')
+  return [one, other]
+}
+
+async function reserve({ stage }: Twin, reserved: Amounts): Promise<{ readonly id: string; readonly held: boolean }> {
+  const id = randomUUID()
+  const [answer] = await fixture.ledger.reserve([{ id, user: stage.account.user, amounts: reserved, lease: 900 }])
+  return { id, held: answer?.outcome === 'reserved' }
+}
+
+async function playAll(twins: readonly Twin[], steps: readonly Step[]): Promise<void> {
+  for (const step of steps) await playEach(twins, step)
+}
+
+/** From here on nothing may tell them apart. */
+async function expectTwins(twins: readonly Twin[], { steps }: Story): Promise<void> {
+  for (const step of steps) {
+    const [one, other] = await playEach(twins, step)
+    expect(one).toEqual(other)
+  }
+  await fixture.ledger.sweep({ most: 1_000 })
+  const [one, other] = await Promise.all(twins.map(describeTwin))
+  expect(one).toEqual(other)
+  expect(one).toMatchObject({ violations: [] })
+}
+
+it('a reservation that was refunded or expired leaves what never reserving leaves, whatever happened meanwhile', { timeout }, async () => {
+  let held = 0
+  const property = fc.asyncProperty(twoKinds, before, amounts, during, fc.constantFrom('refund', 'expiry'), after, async (rows, first, reserved, meanwhile, end, then) => {
+    const twins = await openTwins()
+    const [one] = twins
+    await playAll(twins, [...rows.steps, ...first.steps])
+    const { id, held: isHeld } = await reserve(one, reserved)
+    held += isHeld ? 1 : 0
+    await playAll(twins, meanwhile.steps)
+    if (end === 'refund') await fixture.ledger.refund([{ id }])
+    else await playEach(twins, { kind: 'advance', seconds: 1_000 })
+    await expectTwins(twins, then)
+  })
+  const runs = createRuns('refund leaves nothing', RUNS)
+  await fc.assert(property, runs)
+  expect(held).toBeGreaterThan((runs.numRuns ?? 0) / 3)
+})
+
+it('to commit k of n is to reserve k and commit it all', { timeout }, async () => {
+  let held = 0
+  const percent = fc.constantFrom(0, 20, 50, 80, 100)
+  const property = fc.asyncProperty(twoKinds, before, amounts, percent, during, after, async (rows, first, reserved, kept, meanwhile, then) => {
+    const twins = await openTwins()
+    const [one, other] = twins
+    const share = Object.fromEntries(Object.entries(reserved).map(([type, amount]) => [type, Math.floor((amount * kept) / 100)]))
+    await playAll(twins, [...rows.steps, ...first.steps])
+    const whole = await reserve(one, reserved)
+    if (!whole.held) return
+    held += 1
+    const part = await reserve(other, share)
+    expect(part.held).toBe(true)
+    await playAll(twins, meanwhile.steps)
+    const [answer] = await fixture.ledger.commit([{ id: whole.id, amounts: share }])
+    expect(await fixture.ledger.commit([{ id: part.id }])).toMatchObject([{ ...answer, id: part.id }])
+    await expectTwins(twins, then)
+  })
+  const runs = createRuns('commit k of n', RUNS)
+  await fc.assert(property, runs)
+  expect(held).toBeGreaterThan((runs.numRuns ?? 0) / 3)
+})
+
+it('every operation done twice is done once', { timeout }, async () => {
+  const steps = createSteps({ reserve: 6, reserveAgain: 1, repeat: 1, commit: 4, refund: 2, extend: 2, reverse: 3, reset: 1, advance: 2, leap: 1 }, 16)
+  const property = fc.asyncProperty(opening, steps, async (rows, then) => {
+    const twins = await openTwins()
+    const [once, twice] = twins
+    await playAll(twins, rows.steps)
+    for (const step of then.steps) {
+      const [answers] = await playEach(step.kind === 'advance' ? twins : [once], step)
+      if (step.kind === 'advance' || !twice.client.applies(step)) continue
+      const call = twice.client.resolve(step)
+      expect(await perform(twice, call)).toEqual(answers)
+      expect(await perform(twice, call)).toEqual(answers)
+    }
+    await expectTwins(twins, createStory([]))
+  })
+  await fc.assert(property, createRuns('twice is once', RUNS))
+})
