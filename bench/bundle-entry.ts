@@ -1,0 +1,2 @@
+export * from 'creditgate'
+export * from 'creditgate/hono'
