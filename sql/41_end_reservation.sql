@@ -10,6 +10,12 @@ declare
   allocation creditgate.allocation;
   settled creditgate.allocation[] := '{}';
 begin
+  if keep = reservation.amounts then
+    -- All of it is kept, as nearly always: what is held is what is kept already, and no credit row is touched.
+    update creditgate.reservations set state = end_state, ended_at = at_time where id = reservation.id;
+    return;
+  end if;
+
   foreach allocation in array reservation.allocations loop
     allocation.kept := least(allocation.held, coalesce((left_to_keep ->> allocation.credit_type)::integer, 0));
     left_to_keep := left_to_keep || jsonb_build_object(

@@ -15,7 +15,7 @@ begin
     exit when reservation.subscription_id is null or reservation.subscription_id = subscription;
   end loop;
 
-  if creditgate.expire(reservation) then
+  if reservation.id is not null and creditgate.expire(reservation) then
     select r.* into reservation from creditgate.reservations r where r.id = (request ->> 'id')::uuid;
   end if;
 end

