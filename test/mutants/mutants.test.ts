@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { mutants } from './mutants.ts'
 import { openYard, type Yard } from './yard.ts'
@@ -18,4 +19,8 @@ it.each(cheap.map((mutant) => [mutant.name, mutant] as const))('it is caught tha
 
 it('each has a name of its own', () => {
   expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
+})
+
+it.each(mutants.map((mutant) => [mutant.name, mutant] as const))('that %s still fits the source, also where CI does not try it', (_name, { also = [], ...edit }) => {
+  for (const { file, find } of [edit, ...also]) expect(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8').split(find)).toHaveLength(2)
 })

@@ -147,7 +147,7 @@ export const sqlMutants: readonly Mutant[] = [
   {
     name: 'what a dead process held can still be committed',
     file: 'sql/45_hold.sql',
-    find: 'if creditgate.expire(reservation) then',
+    find: 'if reservation.id is not null and creditgate.expire(reservation) then',
     replace: 'if false then',
     caughtBy: [test('sql/states', 'commit of 4 on lease over')],
   },
