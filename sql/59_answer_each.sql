@@ -1,13 +1,16 @@
 -- Answers an array of requests in order. Each element stands alone: what is refused or fails in one of them is undone
 -- for that one and changes nothing for the others.
 create or replace function creditgate.answer_each(operation text, requests jsonb)
-returns jsonb
+returns json
 language plpgsql volatile
 set search_path = ''
 as $$
 declare
-  answers jsonb[] := '{}';
+  answers text[];
   request jsonb;
+  subscriptions uuid[];
+  busy uuid[];
+  place integer;
 begin
   if coalesce(jsonb_typeof(requests), '') <> 'array' or jsonb_array_length(requests) not between 1 and 1000 then
     raise exception 'creditgate: requests must be an array of 1 to 1000 requests' using errcode = '22023';
@@ -19,28 +22,41 @@ begin
   end if;
 
   if jsonb_array_length(requests) = 1 then
-    return jsonb_build_array(creditgate.answer(operation, requests -> 0));
+    return '[' || creditgate.answer(operation, requests -> 0)::text || ']';
   end if;
 
-  -- All subscriptions are locked before any element is answered, in one order for every caller.
-  perform creditgate.lock_subscription(s.subscription)
-  from (select distinct case
-                 when operation = 'reset' and creditgate.is_uuid(r.request -> 'subscription') then (r.request ->> 'subscription')::uuid
-                 when creditgate.is_uuid(r.request -> 'id') and (not r.request ? 'user' or creditgate.is_uuid(r.request -> 'user'))
-                   then creditgate.subscription_for(r.request)
-               end as subscription
-        from jsonb_array_elements(requests) as r (request)
-        order by 1) s
-  where s.subscription is not null;
+  -- All subscriptions are locked before any element is answered, in one order for every caller. Elements of one
+  -- subscription are answered in the order of the array.
+  begin
+    if operation = 'reserve' then
+      select a.answers, a.subscriptions, a.busy into answers, subscriptions, busy from creditgate.reserve_all(requests) a;
+    elsif operation in ('commit', 'refund') then
+      select a.answers, a.subscriptions, a.busy into answers, subscriptions, busy from creditgate.settle_all(operation, requests) a;
+    end if;
+  exception when others then
+    answers := null; -- One of them is malformed, or in someone's hands. Which one shows when each is answered by itself.
+  end;
+  if answers is null then
+    answers := array_fill(null::text, array[jsonb_array_length(requests)]);
+    subscriptions := creditgate.subscriptions_about(requests);
+    busy := creditgate.lock_subscriptions(subscriptions);
+  end if;
 
-  for request in select r.value from jsonb_array_elements(requests) with ordinality as r (value, position) order by r.position loop
+  foreach place in array array_positions(answers, null) loop
+    request := requests -> (place - 1);
     begin
-      answers := answers || creditgate.answer(operation, request);
+      if subscriptions[place] = any (busy) then
+        raise exception 'creditgate: the subscription is busy' using errcode = 'lock_not_available';
+      end if;
+      perform set_config('lock_timeout', '250ms', true);
+      answers[place] := creditgate.answer(operation, request)::text;
     exception when others then
-      answers := answers || (creditgate.echo(request) || jsonb_build_object('outcome', 'failed', 'code', sqlstate));
+      answers[place] := (creditgate.echo(request) || jsonb_build_object('outcome', 'failed', 'code', sqlstate))::text;
+      -- Who is stuck once is stuck for the rest of this array.
+      if sqlstate = '55P03' then busy := busy || subscriptions[place]; end if;
     end;
   end loop;
-  return to_jsonb(answers);
+  return '[' || array_to_string(answers, ',') || ']';
 end
 $$;
 revoke all on function creditgate.answer_each(text, jsonb) from public, anon, authenticated, service_role;

@@ -1,5 +1,5 @@
 create or replace function public.creditgate_sweep(requests jsonb)
-returns jsonb
+returns json
 language plpgsql volatile security definer
 set search_path = ''
 set lock_timeout = '2s'

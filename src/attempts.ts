@@ -1,4 +1,6 @@
 import { sleep } from './sleep.ts'
+import type { Deadline } from './give-up.ts'
+import { withTimeout } from './timeout.ts'
 import { asFault, createFault, LedgerFault } from './ledger/fault.ts'
 
 /** An answer that says what was decided: every one but that of an element that failed in its array. */
@@ -23,25 +25,36 @@ const PAUSE_MILLISECONDS = 50
  *
  * An attempt is never given up early to start another: while the database is slow, that would only give it more to do.
  */
-export async function attemptWithin<Answer extends { readonly outcome: string }>(
+export function attemptWithin<Answer extends { readonly outcome: string }>(
   ask: (signal: AbortSignal) => Promise<Answer | undefined>,
   milliseconds: number,
 ): Promise<Attempted<Answer>> {
-  const deadline = performance.now() + milliseconds
-  const signal = AbortSignal.timeout(Math.ceil(milliseconds))
+  const until = performance.now() + milliseconds
+  return withTimeout(milliseconds, (signal) => attempt(async () => [await ask(signal)], until))
+}
+
+/** The same for a call that takes an array, with one element, by a deadline of the caller's. */
+export function attemptUntil<Answer extends { readonly outcome: string }>(
+  ask: (signal: Deadline) => Promise<readonly Answer[]>,
+  deadline: Deadline,
+): Promise<Attempted<Answer>> {
+  return attempt(() => ask(deadline), deadline.until)
+}
+
+async function attempt<Answer extends { readonly outcome: string }>(ask: () => Promise<readonly (Answer | undefined)[]>, until: number): Promise<Attempted<Answer>> {
   let unknown = false
-  for (let attempt = 1; ; attempt += 1) {
+  for (let count = 1; ; count += 1) {
     let fault: LedgerFault
     try {
-      const answer = await ask(signal)
+      const [answer] = await ask()
       if (answer !== undefined && !isFailed(answer)) return { outcome: 'answered', answer: answer as Definite<Answer>, unknown }
       fault = answer === undefined ? new LedgerFault('unknown', 'bad-answer', 'creditgate: the ledger gave no answer') : createFault(answer.code, 'failed in its batch')
     } catch (error) {
       fault = asFault(error)
     }
     unknown ||= fault.kind === 'unknown'
-    const pause = PAUSE_MILLISECONDS * 2 ** attempt * (0.5 + Math.random())
-    if (fault.kind === 'set-up' || attempt === ATTEMPTS || performance.now() + pause >= deadline) {
+    const pause = PAUSE_MILLISECONDS * 2 ** count * (0.5 + Math.random())
+    if (fault.kind === 'set-up' || count === ATTEMPTS || performance.now() + pause >= until) {
       return { outcome: 'unanswered', fault, unknown }
     }
     await sleep(pause)

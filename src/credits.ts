@@ -50,6 +50,7 @@ export function createCredits(
   facts: Pick<Credits, 'id' | 'creditType' | 'amount' | 'remaining' | 'user'>,
   { metered, emit, onReport, detach }: { readonly metered: boolean; readonly emit: EventListener; readonly onReport: () => void; readonly detach: Credits['detach'] },
 ): CreditsRecord {
+  const { id, creditType, amount, remaining, user } = facts
   let actual: number | undefined
   let reported: number | undefined
   let refund = false
@@ -58,14 +59,18 @@ export function createCredits(
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new TypeError(`creditgate: credits.${method}() takes a whole number of credits, 0 or more; it was given ${String(value)}`)
     }
-    return Math.min(value, facts.amount)
+    return Math.min(value, amount)
   }
   const credits: Credits = Object.freeze({
-    ...facts,
+    id,
+    creditType,
+    amount,
+    remaining,
+    user,
     commit(value: number) {
       actual = clamp('commit', value)
       refund = false
-      if (value > facts.amount) emit({ type: 'overage', reservation: facts.id, creditType: facts.creditType, actual: value, charged: actual })
+      if (value > amount) emit({ type: 'overage', reservation: id, creditType, actual: value, charged: actual })
     },
     refund() {
       refund = true
@@ -80,7 +85,7 @@ export function createCredits(
   return {
     credits,
     get statement(): Statement {
-      return { reserved: facts.amount, actual, refund, reported, metered: metered || reported !== undefined }
+      return { reserved: amount, actual, refund, reported, metered: metered || reported !== undefined }
     },
   }
 }

@@ -1,16 +1,16 @@
 import { attemptWithin } from './attempts.ts'
-import type { Ledger } from './ledger/ledger.ts'
+import type { GuardLedger } from './ledger/guard-ledger.ts'
 
 export interface Detachment {
   /** The handle's `detach`. */
   detach(options?: { readonly leaseSeconds?: number }): Promise<string>
   /** Whether the reservation is another's to settle, once that is decided. To be asked when the response has ended. */
-  resolve(): Promise<boolean>
+  resolve(): boolean | Promise<boolean>
 }
 
 /** Lets a handler hand its reservation to a background job: durable in the database before anybody is told so. */
 export function createDetachment(
-  ledger: Pick<Ledger, 'extend'>,
+  ledger: Pick<GuardLedger, 'extend'>,
   { id, user, withinMilliseconds, onDetached }: { readonly id: string; readonly user: string; readonly withinMilliseconds: number; readonly onDetached: (leaseSeconds: number) => void },
 ): Detachment {
   let detaching: Promise<string> | undefined
@@ -36,14 +36,12 @@ export function createDetachment(
       })
       return detaching
     },
-    async resolve() {
+    resolve() {
       ended = true
-      return (
-        detaching !== undefined &&
-        (await detaching.then(
-          () => true,
-          () => false,
-        ))
+      if (detaching === undefined) return false
+      return detaching.then(
+        () => true,
+        () => false,
       )
     },
   }

@@ -3,6 +3,7 @@ import { logFaults, type EventListener } from './events.ts'
 import type { Admits } from './identity/identify.ts'
 import type { IdempotencyMode } from './idempotency.ts'
 import type { Identity } from './identity/identity.ts'
+import type { GroupCommitOptions } from './ledger/group-commit.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { parseOptions } from './options.ts'
 import { decideSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
@@ -31,6 +32,11 @@ export interface GuardOptions<CreditType extends string> {
   readonly onEvent?: EventListener
   /** Replaces the table in `decideSettlement`. */
   readonly settleBy?: SettleBy
+  /**
+   * Calls that arrive while others are in flight travel together, as one array. Default true, but false on Cloudflare
+   * Workers, where a request may not wait for what another one started. Then each call travels alone.
+   */
+  readonly groupCommit?: boolean | GroupCommitOptions
 }
 
 export interface RouteOptions extends Admits {
@@ -52,6 +58,26 @@ const port = <Port>(factory: string, ...methods: string[]) =>
     `must be made by ${factory}`,
   )
 
+const groupCommitOptions = z.strictObject({
+  maxBatch: z.number().int().min(1).max(1000).default(256),
+  maxInFlight: z.number().int().min(1).max(16).default(2),
+  maxWaiting: z.number().int().min(1).max(1_000_000).default(10_000),
+})
+
+/** Not a union, whose error would not name the setting that is wrong. */
+function readGroupCommit(given: unknown, context: z.RefinementCtx): z.output<typeof groupCommitOptions> | false {
+  if (given === false) return false
+  const parsed = groupCommitOptions.safeParse(given === true ? {} : given)
+  if (parsed.success) return parsed.data
+  for (const { message, path } of parsed.error.issues) context.addIssue({ code: 'custom', message, path })
+  return z.NEVER
+}
+
+/** The runtime's own name for itself, which Workers give as "Cloudflare-Workers". */
+function sharesConnections(): boolean {
+  return (globalThis.navigator as { readonly userAgent?: string } | undefined)?.userAgent !== 'Cloudflare-Workers'
+}
+
 const guardOptions = z
   .strictObject({
     identity: port<Identity>('supabaseJwt()', 'verify'),
@@ -64,6 +90,7 @@ const guardOptions = z
     topUpUrl: z.url().optional(),
     onEvent: callable<EventListener>().default(() => logFaults),
     settleBy: callable<SettleBy>().default(() => decideSettlement),
+    groupCommit: z.unknown().default(sharesConnections).transform(readGroupCommit),
   })
   .refine((options) => options.maxHoldSeconds >= options.leaseSeconds, { path: ['maxHoldSeconds'], error: 'must not be shorter than leaseSeconds' })
 

@@ -1,24 +1,27 @@
 import type { Admission, GuardRequest } from './admission.ts'
 import { checkAmount, isAmount, type Amount } from './amount.ts'
-import { attemptWithin } from './attempts.ts'
+import { attemptUntil, type Attempted } from './attempts.ts'
 import { createCredits, createFreeCredits, type Credits } from './credits.ts'
 import { createDetachment } from './detachment.ts'
 import { createEmitter } from './events.ts'
+import { Deadline } from './give-up.ts'
 import { parseGuardOptions, parseRouteOptions, type GuardOptions, type RouteOptions } from './guard-options.ts'
 import { createCreditsHeaders } from './headers.ts'
 import { readIdempotency } from './idempotency.ts'
 import { identify } from './identity/identify.ts'
 import type { User } from './identity/identity.ts'
-import { keepLease } from './lease.ts'
+import { createLeases } from './lease.ts'
 import { createBulkhead } from './ledger/bulkhead.ts'
 import { createSchemaCheck } from './ledger/check-schema.ts'
 import { asFault, type LedgerFault } from './ledger/fault.ts'
+import { createGroupCommit } from './ledger/group-commit.ts'
 import type { ReserveAnswer, ReserveRequest } from './ledger/ledger.ts'
 import { createOperations, type Operations } from './operations.ts'
 import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
 import { createProblem, createRefusal, type Problem } from './problem.ts'
 import { createReservationId } from './reservation-id.ts'
 import { createSettler } from './settler.ts'
+import { createSeparateTimeouts, createSharedTimeouts } from './timeouts.ts'
 
 /** One guarded route, free of any framework. An adapter asks it for admission and reports how the response ended. */
 export interface Gate<Context> {
@@ -57,17 +60,19 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
   const settings = parseGuardOptions(options)
   const { identity, creditTypes, leaseSeconds, maxHoldSeconds, maxAmount } = settings
   const callMilliseconds = settings.reserveTimeoutSeconds * 1000
-  const ledger = createBulkhead(settings.ledger)
+  const ledger = settings.groupCommit === false ? createBulkhead(settings.ledger) : createGroupCommit(settings.ledger, settings.groupCommit)
   const emit = createEmitter(settings.onEvent)
-  const settler = createSettler(ledger, emit)
+  // Where requests may not wait for one another's calls, they may not for one another's timers.
+  const createTimeouts = settings.groupCommit === false ? createSeparateTimeouts : createSharedTimeouts
+  const settler = createSettler(ledger, emit, createTimeouts)
+  const keepLease = createLeases(ledger, { leaseSeconds, maxHoldSeconds, createTimeouts })
   const checkSchema = createSchemaCheck(ledger, creditTypes)
-  const guarded = new WeakMap<object, Set<string>>()
+  const calls = createTimeouts(callMilliseconds)
+  const guarded = new Map(creditTypes.map((type): [string, WeakSet<object>] => [type, new WeakSet()]))
 
   /** The sentence of the product: identity, amount, reserve, handler (the host's), outcome, settle. */
   function requireCredits<Context>(creditType: CreditType, amount: Amount<Context>, routeOptions: RouteOptions = {}): Gate<Context> {
-    if (!(creditTypes as readonly string[]).includes(creditType)) {
-      throw new TypeError(`creditgate: requireCredits: there is no credit type "${creditType}"; the guard knows ${creditTypes.join(', ')}`)
-    }
+    const seen = findGuarded(creditType)
     checkAmount(amount, maxAmount)
     const route = parseRouteOptions(routeOptions)
     const settleBy = route.settleBy ?? settings.settleBy
@@ -75,9 +80,10 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     async function admit(request: GuardRequest<Context>): Promise<Admission> {
       const { method, authorization, context } = request
       if (method === 'HEAD' || method === 'OPTIONS') return admitFree(creditType)
-      if (isGuardedTwice(context, creditType)) {
+      if (seen.has(context)) {
         return fail(new Error(`creditgate: this route requires ${creditType} credits twice; require them once, with the sum`))
       }
+      seen.add(context)
 
       const identified = await identify(identity, authorization, route)
       if (identified.outcome === 'refused') {
@@ -95,8 +101,8 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       if (keyed.outcome === 'refused') return deny(keyed.problem, user.id)
 
       const id = createReservationId()
-      const { idempotency } = keyed
-      const answer = await reserve({ id, user: user.id, amounts: { [creditType]: wanted }, lease: leaseSeconds, ...(idempotency && { idempotency }) })
+      const held = { id, user: user.id, amounts: { [creditType]: wanted }, lease: leaseSeconds }
+      const answer = await reserve(keyed.idempotency === undefined ? held : { ...held, idempotency: keyed.idempotency })
       if ('problem' in answer) return deny(answer.problem, user.id)
       settler.expect(id)
       emit({ type: 'reserved', reservation: id, user: user.id, creditType, amount: wanted })
@@ -117,13 +123,9 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
         },
       })
       const record = createCredits(facts, { metered: route.metered, emit, onReport: () => lease.hurry(), detach: (options) => detachment.detach(options) })
-      const lease = keepLease(ledger, {
-        leaseSeconds,
-        maxHoldSeconds,
-        describe: () => {
-          const { reported } = record.statement
-          return { id, user: user.id, ...(reported !== undefined && { reported: { [creditType]: reported } }) }
-        },
+      const lease = keepLease(() => {
+        const { reported } = record.statement
+        return { id, user: user.id, ...(reported !== undefined && { reported: { [creditType]: reported } }) }
       })
       let settled: Promise<void> | undefined
       return {
@@ -154,13 +156,16 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
 
     async function reserve(request: ReserveRequest): Promise<Extract<ReserveAnswer, { outcome: 'reserved' }> | { readonly problem: Problem }> {
       const { id, user } = request
-      const deadline = performance.now() + callMilliseconds
+      const deadline = new Deadline(calls)
+      let reserving: Attempted<ReserveAnswer>
       try {
-        await checkSchema(AbortSignal.timeout(callMilliseconds))
+        await checkSchema(callMilliseconds)
+        reserving = await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
       } catch (error) {
         return { problem: reportFault(asFault(error)) }
+      } finally {
+        deadline.end()
       }
-      const reserving = await attemptWithin(async (signal) => (await ledger.reserve([request], signal))[0], Math.max(1, deadline - performance.now()))
       // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
       const used = reserving.outcome === 'answered' && reserving.answer.outcome === 'reserved'
       if (reserving.unknown && !used) void settler.settle({ id, user, creditType, until: performance.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
@@ -192,17 +197,17 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     return Object.freeze({ admit })
   }
 
-  function isGuardedTwice(context: object, creditType: string): boolean {
-    const types = guarded.get(context) ?? new Set()
-    guarded.set(context, types)
-    return types.size === types.add(creditType).size
+  function findGuarded(creditType: string): WeakSet<object> {
+    const contexts = guarded.get(creditType)
+    if (contexts === undefined) throw new TypeError(`creditgate: requireCredits: there is no credit type "${creditType}"; the guard knows ${creditTypes.join(', ')}`)
+    return contexts
   }
 
   return Object.freeze({
     requireCredits,
     ...createOperations<CreditType>(ledger, callMilliseconds),
     async ready() {
-      await checkSchema(AbortSignal.timeout(callMilliseconds))
+      await checkSchema(callMilliseconds)
     },
     close: ({ withinSeconds = 10 } = {}) => settler.drain(withinSeconds * 1000),
   })

@@ -9,12 +9,21 @@ import type { Balance } from './ledger/ledger.ts'
  * - `Credits-Reset: ai=86400`, in seconds
  */
 export function createCreditsHeaders(id: string, balances: Readonly<Record<string, Balance>>): Readonly<Record<string, string>> {
-  const members = Object.entries(balances).map(([type, balance]) => ({ key: type.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), ...balance }))
-  const headers = {
-    'Credits-Reservation': members.map(({ key }) => `${key}="${id}"`).join(', '),
-    'Credits-Remaining': members.flatMap(({ key, remaining }) => (remaining === null ? [] : [`${key}=${remaining}`])).join(', '),
-    'Credits-Reset': members.flatMap(({ key, resetsIn }) => (resetsIn === null ? [] : [`${key}=${Math.max(0, resetsIn)}`])).join(', '),
+  const [reservation, remainders, resets]: [string[], string[], string[]] = [[], [], []]
+  for (const [type, { remaining, resetsIn }] of Object.entries(balances)) {
+    const key = createKey(type)
+    reservation.push(`${key}="${id}"`)
+    if (remaining !== null) remainders.push(`${key}=${remaining}`)
+    if (resetsIn !== null) resets.push(`${key}=${Math.max(0, resetsIn)}`)
   }
-  const present = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ''))
-  return { ...present, 'Access-Control-Expose-Headers': Object.keys(present).join(', ') }
+  const headers: Record<string, string> = {}
+  if (reservation.length > 0) headers['Credits-Reservation'] = reservation.join(', ')
+  if (remainders.length > 0) headers['Credits-Remaining'] = remainders.join(', ')
+  if (resets.length > 0) headers['Credits-Reset'] = resets.join(', ')
+  headers['Access-Control-Expose-Headers'] = Object.keys(headers).join(', ')
+  return headers
+}
+
+function createKey(type: string): string {
+  return type.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

@@ -1,6 +1,7 @@
 import type { GuardRequest } from './admission.ts'
 import type { Idempotency } from './ledger/ledger.ts'
 import { createProblem, type Problem } from './problem.ts'
+import { sha256 } from './sha256.ts'
 
 /** How a route treats the `Idempotency-Key` header. `off`: as if it were not there. */
 export type IdempotencyMode = 'optional' | 'required' | 'off'
@@ -44,5 +45,5 @@ async function digest(head: string, tail: Uint8Array | string = ''): Promise<str
   const bytes = new Uint8Array(first.length + second.length)
   bytes.set(first)
   bytes.set(second, first.length)
-  return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return Array.from(await sha256(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

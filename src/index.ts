@@ -9,6 +9,7 @@ export type { Admits } from './identity/identify.ts'
 export type { Identity, User, Verification } from './identity/identity.ts'
 export { supabaseJwt, type SupabaseJwtOptions } from './identity/supabase-jwt.ts'
 export { LedgerFault } from './ledger/fault.ts'
+export type { GroupCommitOptions } from './ledger/group-commit.ts'
 export type {
   Amounts,
   Balance,

@@ -1,4 +1,7 @@
-import type { ExtendRequest, Ledger } from './ledger/ledger.ts'
+import { Deadline } from './give-up.ts'
+import type { GuardLedger } from './ledger/guard-ledger.ts'
+import type { ExtendRequest } from './ledger/ledger.ts'
+import type { CreateTimeouts, Expiring, Timeouts } from './timeouts.ts'
 
 export interface Lease {
   /** When it ends as far as we know, on the clock of `performance.now()`: a system clock that is set does not move it. */
@@ -11,68 +14,108 @@ export interface Lease {
 
 const HURRY_MILLISECONDS = 1_000
 
+/** What a lease renews: the reservation, and what has been delivered of it so far. */
+export type DescribeHeld = () => Omit<ExtendRequest, 'lease' | 'atLeast'>
+
+export interface LeaseOptions {
+  readonly leaseSeconds: number
+  /** After this long it is renewed no more, however alive the handler looks. */
+  readonly maxHoldSeconds: number
+  readonly createTimeouts: CreateTimeouts
+}
+
 /**
  * Renews a reservation's lease at a third of its length while a handler runs, and carries what has been delivered so
  * far into the database. A lease that cannot be renewed in time ends by itself, and the database gives the credits back.
  *
- * @param maxHoldSeconds after this long it is renewed no more, however alive the handler looks.
+ * @returns a function that begins to keep one.
  */
-export function keepLease(
-  ledger: Pick<Ledger, 'extend'>,
-  { describe, leaseSeconds, maxHoldSeconds }: { readonly describe: () => Omit<ExtendRequest, 'lease' | 'atLeast'>; readonly leaseSeconds: number; readonly maxHoldSeconds: number },
-): Lease {
-  const beatMilliseconds = (leaseSeconds * 1000) / 3
-  const lastRenewal = performance.now() + (maxHoldSeconds - leaseSeconds) * 1000
-  let until = performance.now() + leaseSeconds * 1000
-  let asked = -Infinity
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let state: 'waiting' | 'renewing' | 'stopped' = 'waiting'
-  let hurried = false
+export function createLeases(ledger: Pick<GuardLedger, 'extend'>, options: LeaseOptions): (describe: DescribeHeld) => Lease {
+  const beatMilliseconds = (options.leaseSeconds * 1000) / 3
+  const beats = options.createTimeouts(beatMilliseconds)
+  const keeping = { ...options, ledger, beats, beatMilliseconds }
+  return (describe) => new KeptLease(keeping, describe)
+}
 
-  const schedule = (milliseconds: number) => {
-    clearTimeout(timer)
-    timer = setTimeout(() => void renew(), milliseconds)
-    // A handler that never ends must not keep the process from ending. Only Node's timers are objects.
-    if (typeof timer === 'object') timer.unref()
+interface Keeping extends Omit<LeaseOptions, 'createTimeouts'> {
+  readonly ledger: Pick<GuardLedger, 'extend'>
+  readonly beats: Timeouts
+  readonly beatMilliseconds: number
+}
+
+/** A class, and no closures: there is one for each request, and most end before their first beat. */
+class KeptLease implements Lease, Expiring {
+  until: number
+  readonly #keeping: Keeping
+  readonly #describe: DescribeHeld
+  readonly #lastRenewal: number
+  #asked = -Infinity
+  #hurrying: ReturnType<typeof setTimeout> | undefined
+  #state: 'waiting' | 'renewing' | 'stopped' = 'waiting'
+  #hurried = false
+
+  constructor(keeping: Keeping, describe: DescribeHeld) {
+    const now = performance.now()
+    this.#keeping = keeping
+    this.#describe = describe
+    this.#lastRenewal = now + (keeping.maxHoldSeconds - keeping.leaseSeconds) * 1000
+    this.until = now + keeping.leaseSeconds * 1000
+    keeping.beats.start(this)
   }
-  const untilHurry = () => Math.min(Math.max(asked + HURRY_MILLISECONDS - performance.now(), 0), beatMilliseconds)
-  // Asked anew after each await, which the compiler takes to change nothing.
-  const isStopped = () => state === 'stopped'
-  const isHurried = () => hurried
 
-  const renew = async () => {
-    asked = performance.now()
-    if (asked > lastRenewal) {
-      state = 'stopped'
+  hurry(): void {
+    // Once until the next renewal: a handler that reports without pause must not put it off for ever.
+    if (!this.#hurried && this.#state === 'waiting') this.#renewSoon()
+    this.#hurried = true
+  }
+
+  stop(): void {
+    this.#state = 'stopped'
+    this.#keeping.beats.cancel(this)
+    clearTimeout(this.#hurrying)
+  }
+
+  expire(): void {
+    void this.#renew()
+  }
+
+  #renewSoon(): void {
+    const { beats, beatMilliseconds } = this.#keeping
+    beats.cancel(this)
+    clearTimeout(this.#hurrying)
+    this.#hurrying = setTimeout(() => void this.#renew(), Math.min(Math.max(this.#asked + HURRY_MILLISECONDS - performance.now(), 0), beatMilliseconds))
+    // A handler that never ends must not keep the process from ending. Only Node's timers are objects.
+    if (typeof this.#hurrying === 'object') this.#hurrying.unref()
+  }
+
+  async #renew(): Promise<void> {
+    const { ledger, leaseSeconds, beats } = this.#keeping
+    this.#asked = performance.now()
+    if (this.#asked > this.#lastRenewal) {
+      this.#state = 'stopped'
       return
     }
-    state = 'renewing'
-    hurried = false
+    this.#state = 'renewing'
+    this.#hurried = false
+    // As long as a beat: one that hangs is given up early enough to try again.
+    const deadline = new Deadline(beats)
     try {
-      const [answer] = await ledger.extend([{ ...describe(), lease: leaseSeconds, atLeast: true }], AbortSignal.timeout(beatMilliseconds))
-      if (answer?.outcome === 'extended') until = asked + leaseSeconds * 1000
-      else if (answer?.outcome !== 'failed') state = 'stopped'
+      const [answer] = await ledger.extend([{ ...this.#describe(), lease: leaseSeconds, atLeast: true }], deadline)
+      if (answer?.outcome === 'extended') this.until = this.#asked + leaseSeconds * 1000
+      else if (answer?.outcome !== 'failed') this.#state = 'stopped'
     } catch {
       // The next beat tries again; there are two of them before the lease ends.
+    } finally {
+      deadline.end()
     }
-    if (isStopped()) return
-    state = 'waiting'
-    schedule(isHurried() ? untilHurry() : beatMilliseconds)
+    this.#goOn()
   }
-  schedule(beatMilliseconds)
 
-  return {
-    get until() {
-      return until
-    },
-    hurry() {
-      // Once until the next renewal: a handler that reports without pause must not put it off for ever.
-      if (!hurried && state === 'waiting') schedule(untilHurry())
-      hurried = true
-    },
-    stop() {
-      state = 'stopped'
-      clearTimeout(timer)
-    },
+  #goOn(): void {
+    // Meanwhile it may have been stopped, or something reported.
+    if (this.#state === 'stopped') return
+    this.#state = 'waiting'
+    if (this.#hurried) this.#renewSoon()
+    else this.#keeping.beats.start(this)
   }
 }

@@ -1,5 +1,6 @@
 import { attemptWithin, type Definite } from './attempts.ts'
-import type { Amounts, CommitAnswer, ExtendAnswer, Ledger, PruneAnswer, PruneRequest, RefundAnswer, ResetAnswer, ResetRequest, ReverseAnswer, SweepAnswer, SweepRequest } from './ledger/ledger.ts'
+import type { GuardLedger } from './ledger/guard-ledger.ts'
+import type { Amounts, CommitAnswer, ExtendAnswer, PruneAnswer, PruneRequest, RefundAnswer, ResetAnswer, ResetRequest, ReverseAnswer, SweepAnswer, SweepRequest } from './ledger/ledger.ts'
 
 /**
  * What can be done without a request at hand: by a background job, a webhook, an operator. Refusals are answers. Each
@@ -31,7 +32,7 @@ export interface Operations<CreditType extends string = string> {
   prune(request?: PruneRequest): Promise<Definite<PruneAnswer>>
 }
 
-export function createOperations<CreditType extends string>(ledger: Ledger, milliseconds: number): Operations<CreditType> {
+export function createOperations<CreditType extends string>(ledger: GuardLedger, milliseconds: number): Operations<CreditType> {
   async function ask<Answer extends { readonly outcome: string }>(call: (signal: AbortSignal) => Promise<Answer | undefined>): Promise<Definite<Answer>> {
     const attempted = await attemptWithin(call, milliseconds)
     if (attempted.outcome === 'unanswered') throw attempted.fault

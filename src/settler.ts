@@ -1,8 +1,11 @@
 import type { EventListener } from './events.ts'
+import { Deadline, type GiveUpSignal } from './give-up.ts'
 import { asFault } from './ledger/fault.ts'
-import type { CommitAnswer, Ledger, RefundAnswer } from './ledger/ledger.ts'
+import type { GuardLedger } from './ledger/guard-ledger.ts'
+import type { CommitAnswer, RefundAnswer } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
 import { sleep } from './sleep.ts'
+import type { CreateTimeouts } from './timeouts.ts'
 
 /** A reservation that is to be settled. `until`: when its lease ends, on the clock of `performance.now()`. */
 export interface Unsettled {
@@ -27,27 +30,34 @@ const FIRST_PAUSE_MILLISECONDS = 100
 const LONGEST_PAUSE_MILLISECONDS = 5_000
 const ATTEMPT_MILLISECONDS = 10_000
 
+type SettlingLedger = Pick<GuardLedger, 'commit' | 'refund'>
+
 /** Settles reservations, and keeps at it in the background through an outage. The same call again is always safe. */
-export function createSettler(ledger: Ledger, emit: EventListener): Settler {
-  const unsettled = new Map<string, { readonly settled: Promise<void>; readonly resolve: () => void }>()
+export function createSettler(ledger: SettlingLedger, emit: EventListener, createTimeouts: CreateTimeouts): Settler {
+  const attempts = createTimeouts(ATTEMPT_MILLISECONDS)
+  const unsettled = new Set<string>()
+  const draining = new Set<() => void>()
 
   function expect(id: string): void {
-    if (unsettled.has(id)) return
-    let resolve: () => void = () => undefined
-    const settled = new Promise<void>((onSettled) => (resolve = onSettled))
-    unsettled.set(id, { settled, resolve })
+    unsettled.add(id)
   }
 
   function release(id: string): void {
-    unsettled.get(id)?.resolve()
     unsettled.delete(id)
+    if (unsettled.size === 0) wake()
+  }
+
+  function wake(): void {
+    for (const look of draining) look()
+    draining.clear()
   }
 
   async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<void> {
     for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
       let state: string
+      const deadline = new Deadline(attempts)
       try {
-        const answer = await ask(ledger, reservation, settlement)
+        const [answer] = await ask(ledger, reservation, settlement, deadline)
         if (answer !== undefined && answer.outcome !== 'failed') {
           tell(reservation, settlement, answer)
           return
@@ -55,6 +65,8 @@ export function createSettler(ledger: Ledger, emit: EventListener): Settler {
         state = answer?.code ?? 'unknown'
       } catch (error) {
         state = asFault(error).message
+      } finally {
+        deadline.end()
       }
       const wait = pause * (0.5 + Math.random())
       if (performance.now() + wait >= reservation.until) {
@@ -85,21 +97,20 @@ export function createSettler(ledger: Ledger, emit: EventListener): Settler {
       release(reservation.id)
     },
     async drain(milliseconds) {
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const bound = new Promise<'over'>((resolve) => (timer = setTimeout(resolve, milliseconds, 'over')))
+      const time = { isUp: false }
+      const timer = setTimeout(() => {
+        time.isUp = true
+        wake()
+      }, milliseconds)
       // Again and again, since more may be admitted while this waits.
-      while (unsettled.size > 0) {
-        const settled = Promise.all(Array.from(unsettled.values(), (each) => each.settled))
-        if ((await Promise.race([settled, bound])) === 'over') break
-      }
+      while (unsettled.size > 0 && !time.isUp) await new Promise<void>((look) => draining.add(look))
       clearTimeout(timer)
       return unsettled.size
     },
   }
 }
 
-async function ask(ledger: Ledger, { id, user, creditType }: Unsettled, settlement: Settlement): Promise<CommitAnswer | RefundAnswer | undefined> {
-  const signal = AbortSignal.timeout(ATTEMPT_MILLISECONDS)
-  if (settlement.outcome === 'refund') return (await ledger.refund([{ id, user }], signal))[0]
-  return (await ledger.commit([{ id, user, amounts: { [creditType]: settlement.amount } }], signal))[0]
+function ask(ledger: SettlingLedger, { id, user, creditType }: Unsettled, settlement: Settlement, signal: GiveUpSignal): Promise<readonly (CommitAnswer | RefundAnswer)[]> {
+  if (settlement.outcome === 'refund') return ledger.refund([{ id, user }], signal)
+  return ledger.commit([{ id, user, amounts: { [creditType]: settlement.amount } }], signal)
 }

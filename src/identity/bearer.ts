@@ -8,8 +8,8 @@ const CREDENTIALS = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
  */
 export function readBearerToken(authorization: string | undefined): BearerToken {
   const header = authorization?.trim()
-  if (header === undefined || header === '') return { outcome: 'absent' }
-  if (!/^Bearer\b/i.test(header)) return { outcome: 'absent' }
+  if (header === undefined) return { outcome: 'absent' }
   const token = CREDENTIALS.exec(header)?.[1]
-  return token === undefined ? { outcome: 'malformed' } : { outcome: 'token', token }
+  if (token !== undefined) return { outcome: 'token', token }
+  return /^Bearer\b/i.test(header) ? { outcome: 'malformed' } : { outcome: 'absent' }
 }

@@ -1,6 +1,7 @@
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
+import { sha256 } from '../sha256.ts'
 import { parseOptions } from '../options.ts'
 import type { Identity, User, Verification } from './identity.ts'
 import { createRemoteKeys } from './remote-keys.ts'
@@ -71,7 +72,7 @@ export function supabaseJwt(options: SupabaseJwtOptions): Identity {
     async verify(token: string): Promise<Verification> {
       if (token.length > MAX_TOKEN_BYTES || !COMPACT_JWS.test(token)) return { outcome: 'rejected' }
       // Only its digest is kept: a heap dump of the cache holds no token that works.
-      const digest = await sha256(token)
+      const digest = await createCacheKey(token)
       const known = verified?.get(digest)
       // By the wall clock: the cache's own, which is monotonic, stands still while a machine sleeps.
       if (known !== undefined && Date.now() < known.until) return { outcome: 'verified', user: known.user }
@@ -128,7 +129,8 @@ function createSharedKey(secret: string): JWTVerifyGetKey {
   return () => Promise.resolve(bytes)
 }
 
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return String.fromCharCode(...new Uint8Array(digest))
+const encoder = new TextEncoder()
+
+async function createCacheKey(token: string): Promise<string> {
+  return String.fromCharCode(...(await sha256(encoder.encode(token))))
 }

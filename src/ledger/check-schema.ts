@@ -1,5 +1,6 @@
 import { SCHEMA_VERSION } from '../schema-version.ts'
 import { createVersionFault, LedgerFault } from './fault.ts'
+import { withTimeout } from '../timeout.ts'
 import type { Ledger } from './ledger.ts'
 
 /**
@@ -8,7 +9,7 @@ import type { Ledger } from './ledger.ts'
  *
  * @returns a function that rejects with a `LedgerFault` whose message names what is missing and the command that mends it.
  */
-export function createSchemaCheck(ledger: Ledger, creditTypes: readonly string[]): (signal: AbortSignal) => Promise<void> {
+export function createSchemaCheck(ledger: Pick<Ledger, 'version'>, creditTypes: readonly string[]): (milliseconds: number) => Promise<void> {
   let passed: Promise<void> | undefined
 
   async function check(signal: AbortSignal): Promise<void> {
@@ -25,8 +26,8 @@ export function createSchemaCheck(ledger: Ledger, creditTypes: readonly string[]
     }
   }
 
-  return (signal) => {
-    passed ??= check(signal).catch((error: unknown) => {
+  return (milliseconds) => {
+    passed ??= withTimeout(milliseconds, check).catch((error: unknown) => {
       passed = undefined
       throw error
     })

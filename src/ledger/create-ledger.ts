@@ -1,4 +1,5 @@
-import { z } from 'zod'
+import type { z } from 'zod'
+import { readCommitted, readReserved } from './common-answers.ts'
 import { LedgerFault } from './fault.ts'
 import { answers, schemaVersion, type Ledger } from './ledger.ts'
 
@@ -10,18 +11,17 @@ export type Call = (name: `creditgate_${keyof typeof answers | 'version'}`, requ
 
 /** Makes a ledger of a way to call the database. Trusts only answers of the full expected shape that echo what was asked about. */
 export function createLedger(call: Call): Ledger {
-  async function ask<Shape extends z.ZodType>(name: keyof typeof answers, shape: Shape, requests: readonly object[], signal?: AbortSignal): Promise<readonly z.infer<Shape>[]> {
+  async function ask<Answer>(name: keyof typeof answers, read: Read<Answer>, requests: readonly object[], signal?: AbortSignal): Promise<readonly Answer[]> {
     if (requests.length === 0) return []
-    const parsed = z.array(shape).safeParse(await call(`creditgate_${name}`, requests, signal))
-    if (!parsed.success || parsed.data.length !== requests.length) {
-      throw new LedgerFault('unknown', 'bad-answer', `creditgate: the database's answer to ${name} is not one`)
-    }
-    return parsed.data
+    const given = readEach(read, await call(`creditgate_${name}`, requests, signal))
+    if (given?.length !== requests.length) throw new LedgerFault('unknown', 'bad-answer', `creditgate: the database's answer to ${name} is not one`)
+    return given
   }
 
-  function operation<Shape extends z.ZodType, Echo extends 'id' | 'subscription'>(name: keyof typeof answers, shape: Shape, echo: Echo) {
+  function operation<Shape extends z.ZodType, Echo extends 'id' | 'subscription'>(name: keyof typeof answers, shape: Shape, echo: Echo, readCommon?: Read<z.infer<Shape>>) {
+    const read: Read<z.infer<Shape>> = (raw) => readCommon?.(raw) ?? shape.safeParse(raw).data
     return async (requests: readonly Readonly<Record<Echo, string>>[], signal?: AbortSignal): Promise<readonly z.infer<Shape>[]> => {
-      const given = await ask(name, shape, requests, signal)
+      const given = await ask(name, read, requests, signal)
       given.forEach((answer, index) => {
         if ((answer as Partial<Record<Echo, unknown>>)[echo] !== requests[index]?.[echo]) {
           throw new LedgerFault('unknown', 'bad-answer', `creditgate: the database's answer to ${name} is for another ${echo === 'id' ? 'reservation' : echo}`)
@@ -32,12 +32,12 @@ export function createLedger(call: Call): Ledger {
   }
 
   function step<Shape extends z.ZodType>(name: keyof typeof answers, shape: Shape) {
-    return async (request: object, signal?: AbortSignal): Promise<z.infer<Shape>> => (await ask(name, shape, [request], signal))[0] as z.infer<Shape>
+    return async (request: object, signal?: AbortSignal): Promise<z.infer<Shape>> => (await ask(name, (raw) => shape.safeParse(raw).data, [request], signal))[0] as z.infer<Shape>
   }
 
   return Object.freeze({
-    reserve: operation('reserve', answers.reserve, 'id'),
-    commit: operation('commit', answers.commit, 'id'),
+    reserve: operation('reserve', answers.reserve, 'id', readReserved),
+    commit: operation('commit', answers.commit, 'id', readCommitted),
     refund: operation('refund', answers.refund, 'id'),
     extend: operation('extend', answers.extend, 'id'),
     reverse: operation('reverse', answers.reverse, 'id'),
@@ -50,4 +50,18 @@ export function createLedger(call: Call): Ledger {
       return parsed.data
     },
   })
+}
+
+/** Gives undefined for what is no answer. */
+type Read<Answer> = (raw: unknown) => Answer | undefined
+
+function readEach<Answer>(read: Read<Answer>, raw: unknown): readonly Answer[] | undefined {
+  if (!Array.isArray(raw)) return undefined
+  const given: Answer[] = []
+  for (const element of raw) {
+    const answer = read(element)
+    if (answer === undefined) return undefined
+    given.push(answer)
+  }
+  return given
 }

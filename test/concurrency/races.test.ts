@@ -99,14 +99,23 @@ it('arrays over many subscriptions, in opposite orders at once, end without a de
     await addCredits(database, account, { type: 'lead', allotted: 1_000 })
     return account
   })
+  const openBefore = await database.query("select from creditgate.reservations where state = 'open'")
   const readDeadlocks = async () => (await database.query<{ deadlocks: number }>('select deadlocks::int from pg_stat_database where datname = current_database()'))[0]?.deadlocks
+  // An array waits for a busy subscription only so long: what came back as failed is asked for again, as a caller does.
+  const untilNoneFailed = async <Request, Answer extends { outcome: string }>(requests: readonly Request[], ask: (requests: readonly Request[]) => Promise<readonly Answer[]>): Promise<void> => {
+    const answers = await ask(requests)
+    const failed = requests.filter((_, index) => answers[index]?.outcome === 'failed')
+    expect(new Set(answers.map(({ outcome }) => outcome)).size).toBeLessThanOrEqual(failed.length > 0 ? 2 : 1)
+    if (failed.length > 0) await untilNoneFailed(failed, ask)
+  }
   const held = await times(60, async (index) => {
     const users = index % 2 === 0 ? accounts : accounts.toReversed()
-    const answers = await ledger.reserve(users.map(({ user }) => ({ id: randomUUID(), user, amounts: index % 2 === 0 ? { ai: 1, lead: 2 } : { lead: 2, ai: 1 }, lease: 60 })))
-    expect(new Set(answers.map(({ outcome }) => outcome))).toEqual(new Set(['reserved']))
-    return answers.map(({ id }) => ({ id: id as string }))
+    const requests = users.map(({ user }) => ({ id: randomUUID(), user, amounts: index % 2 === 0 ? { ai: 1, lead: 2 } : { lead: 2, ai: 1 }, lease: 60 }))
+    await untilNoneFailed(requests, (some) => ledger.reserve(some))
+    return requests.map(({ id }) => ({ id }))
   })
-  await times(60, async (index) => ledger.refund(index % 2 === 0 ? (held[index] ?? []) : (held[index] ?? []).toReversed()))
+  expect(await database.query("select from creditgate.reservations where state = 'open'")).toHaveLength(720 + openBefore.length)
+  await times(60, (index) => untilNoneFailed(index % 2 === 0 ? (held[index] ?? []) : (held[index] ?? []).toReversed(), (some) => ledger.refund(some)))
   const rows = await database.query<{ used: number }>('select used from creditgate.credit_rows where subscription_id = any($1::uuid[])', [`{${accounts.map(({ subscription }) => subscription).join(',')}}`])
   expect(rows.every(({ used }) => used === 0)).toBe(true)
   await database.query('select pg_stat_force_next_flush()')

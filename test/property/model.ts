@@ -198,7 +198,7 @@ export function createModel(account: Account): Model {
       const row = findAllocated(allocation)
       if (row === undefined) continue
       giveBack(row, amount)
-      if (type in returned) returned[type] = (returned[type] ?? 0) + amount
+      if (type in returned && endOfCycle(row) > now) returned[type] = (returned[type] ?? 0) + amount
     }
     found.reversals.set(key, { asked, amounts, returned })
     return { id, outcome: 'reversed', amounts, returned }

@@ -2,6 +2,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type GuardEvent, type Ledger } from 'creditgate'
 import pg from 'pg'
+import { SCHEMA_VERSION } from '../../src/schema-version.ts'
 import { startAuthServer, type AuthServer } from '../support/auth-server.ts'
 import { findFreePort } from '../support/postgres-server.ts'
 import { startDataApi } from '../support/data-api.ts'
@@ -57,7 +58,7 @@ it('a missing migration is 500 for the caller, and a message with the command fo
 it('a database migrated for an older or newer package is refused with the command that mends it', async () => {
   const account = await createAccount(database)
   const row = await addCredits(database, account)
-  for (const [version, remedy] of [[0, 'npx creditgate init'], [3, 'Upgrade the creditgate package']] as const) {
+  for (const [version, remedy] of [[SCHEMA_VERSION - 1, 'npx creditgate init'], [SCHEMA_VERSION + 1, 'Upgrade the creditgate package']] as const) {
     events = []
     await database.query('update creditgate.schema_versions set version = $1', [version])
     expect(await admit(createTestGuard(postgresLedger(database.pool)), account)).toMatchObject({ outcome: 'denied', problem: { status: 500 } })

@@ -80,6 +80,16 @@ it('gives back to the rows drawn last, and nothing to a row that has begun a new
   expect([await readUsed(database, weekly), await readUsed(database, topUp)]).toEqual([2, 0])
 })
 
+it('counts nothing as returned in a cycle that is over, though nobody has closed it yet', async () => {
+  const account = await createAccount(database)
+  const weekly = await addCredits(database, account, { allotted: 6, resetInDays: 7 })
+  const id = randomUUID()
+  await call('reserve', { id, user: account.user, amounts: { ai: 4 }, lease: 60 })
+  await call('commit', { id })
+  await ageCycle(database, weekly, 8)
+  expect(await call('reverse', { id, key: 'a', amounts: 3 })).toMatchObject({ outcome: 'reversed', amounts: { ai: 3 }, returned: { ai: 0 } })
+})
+
 it('is done once, however many ask for it at once', async () => {
   const { id, row } = await arrange('committed')
   const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => call('reverse', { id, key: `key ${index % 4}`, amounts: 1 })))

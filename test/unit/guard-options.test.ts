@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { logFaults } from '../../src/events.ts'
 import { parseGuardOptions, parseRouteOptions } from '../../src/guard-options.ts'
 import { decideSettlement } from '../../src/outcome.ts'
@@ -19,6 +19,7 @@ describe("a guard's options", () => {
       maxAmount: 1_000_000,
       onEvent: logFaults,
       settleBy: decideSettlement,
+      groupCommit: { maxBatch: 256, maxInFlight: 2, maxWaiting: 10_000 },
     })
   })
 
@@ -56,12 +57,25 @@ describe("a guard's options", () => {
     ['topUpUrl', { topUpUrl: '/buy' }],
     ['onEvent', { onEvent: 'log' }],
     ['settleBy', { settleBy: true }],
+    ['groupCommit', { groupCommit: 'on' }],
+    ['maxBatch', { groupCommit: { maxBatch: 1001 } }],
+    ['maxInFlight', { groupCommit: { maxInFlight: 0 } }],
+    ['maxWaiting', { groupCommit: { maxWaiting: 1.5 } }],
     ['leaseSecond', { leaseSecond: 60 }],
   ])('are refused with the name of what is wrong: %s in %o', (name, wrong) => {
     const parse = () => parseGuardOptions({ ...ports, ...wrong })
     expect(parse).toThrow(TypeError)
     expect(parse).toThrow(/createGuard/)
     expect(parse).toThrow(new RegExp(`\\b${name}\\b`))
+  })
+
+  it('have group commit off on Cloudflare Workers, unless it is asked for', () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+    expect(parseGuardOptions(ports).groupCommit).toBe(false)
+    expect(parseGuardOptions({ ...ports, groupCommit: true }).groupCommit).toEqual({ maxBatch: 256, maxInFlight: 2, maxWaiting: 10_000 })
+    vi.unstubAllGlobals()
+    expect(parseGuardOptions({ ...ports, groupCommit: { maxBatch: 8 } }).groupCommit).toEqual({ maxBatch: 8, maxInFlight: 2, maxWaiting: 10_000 })
+    expect(parseGuardOptions({ ...ports, groupCommit: false }).groupCommit).toBe(false)
   })
 
   it('say which function makes a port that is missing', () => {

@@ -7,6 +7,7 @@ import type { GuardOptions, RouteOptions } from '../../src/guard-options.ts'
 import type { Identity, User } from '../../src/identity/identity.ts'
 import { createFault } from '../../src/ledger/fault.ts'
 import type { Outcome, Settlement } from '../../src/outcome.ts'
+import { SCHEMA_VERSION } from '../../src/schema-version.ts'
 import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted-ledger.ts'
 
 /** The order of a request's steps and what each refusal becomes. What the database does is proved on a real one. */
@@ -256,6 +257,22 @@ describe('a request that is denied', () => {
     expect(ledger.calls.map(({ operation }) => operation)).toEqual(operations)
   })
 
+  it.each([true, false])('when the database does not answer in time, and is refunded in the background, with group commit: %s', async (groupCommit) => {
+    vi.useFakeTimers()
+    const { admit, guard, ledger } = create({ reserve: 'hangs' }, { groupCommit, reserveTimeoutSeconds: 2 })
+    const admission = admit()
+    const isAnswered = vi.fn()
+    void admission.then(isAnswered)
+    await vi.advanceTimersByTimeAsync(1_999)
+    expect(isAnswered).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await admission).toMatchObject({ outcome: 'denied', problem: { name: 'credits-unavailable' } })
+    expect(await guard.close()).toBe(0)
+    vi.useRealTimers()
+    expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'refund'])
+    for (const { signal } of ledger.calls) expect(signal).toBeInstanceOf(AbortSignal)
+  })
+
   it('while it is known that nothing was written has nothing refunded', async () => {
     const { admit, guard, ledger } = create({ reserve: createFault('40P01', 'deadlock detected') })
     await admit()
@@ -376,8 +393,8 @@ describe('an idempotency key', () => {
 describe('a database that is not set up', () => {
   it.each<[string, Parameters<typeof createScriptedLedger>[1], RegExp]>([
     ['has an older schema', { version: 0, creditTypes: [] }, /schema version 0.*npx creditgate init/],
-    ['has a newer schema', { version: 3, creditTypes: [] }, /schema version 3.*Upgrade the creditgate package/],
-    ['lacks a credit type', { version: 2, creditTypes: ['ai', 'lead'] }, /"skipTrace".*--type skipTrace=<table>/],
+    ['has a newer schema', { version: SCHEMA_VERSION + 1, creditTypes: [] }, /newer than.*Upgrade the creditgate package/],
+    ['lacks a credit type', { version: SCHEMA_VERSION, creditTypes: ['ai', 'lead'] }, /"skipTrace".*--type skipTrace=<table>/],
     ['lacks the functions', createFault('PGRST202', 'no function'), /npx creditgate init/],
   ])('%s: nothing is reserved, the caller learns nothing, the developer what to do', async (_case, version, message) => {
     const { guard, admit, ledger, events } = create({}, {}, version)
@@ -390,6 +407,21 @@ describe('a database that is not set up', () => {
   it('is no set-up fault when it cannot be reached', async () => {
     const { admit } = create({}, {}, createFault('', 'fetch failed'))
     expect(await admit()).toMatchObject({ outcome: 'denied', problem: { name: 'credits-unavailable' } })
+  })
+})
+
+describe('what is left behind by calls that are done', () => {
+  it.each<[string, boolean, number]>([
+    ['a timer for each length of time that all calls share, and nothing else', true, 7],
+    ['nothing, where each has timers of its own', false, 0],
+  ])('is %s', async (_what, groupCommit, most) => {
+    vi.useFakeTimers()
+    const { admit } = create({}, { groupCommit })
+    for (let call = 0; call < 20; call += 1) await expectAdmitted(await admit()).settle(finished)
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(most)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
   })
 })
 

@@ -1,4 +1,5 @@
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import { SCHEMA_VERSION } from '../../src/schema-version.ts'
 
 export type Operation = 'reserve' | 'commit' | 'refund' | 'extend' | 'reverse' | 'reset' | 'sweep' | 'prune'
 
@@ -22,7 +23,7 @@ export interface ScriptedLedger extends Ledger {
  */
 export function createScriptedLedger(
   script: Partial<Record<Operation, Step | readonly Step[]>> = {},
-  version: Awaited<ReturnType<Ledger['version']>> | Error = { version: 2, creditTypes: ['ai', 'lead', 'skipTrace'] },
+  version: Awaited<ReturnType<Ledger['version']>> | Error = { version: SCHEMA_VERSION, creditTypes: ['ai', 'lead', 'skipTrace'] },
 ): ScriptedLedger {
   const calls: Call[] = []
 

@@ -4,6 +4,7 @@ import type { GuardEvent } from '../../src/events.ts'
 import { createFault } from '../../src/ledger/fault.ts'
 import type { Settlement } from '../../src/outcome.ts'
 import { createSettler, type Settler } from '../../src/settler.ts'
+import { createSharedTimeouts } from '../../src/timeouts.ts'
 import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted-ledger.ts'
 
 const id = '0198f6b4-0000-7000-8000-000000000000'
@@ -22,7 +23,7 @@ afterEach(() => {
 function create(script: { commit?: Step | Step[]; refund?: Step | Step[] }): { readonly settler: Settler; readonly ledger: ScriptedLedger; readonly events: readonly GuardEvent[] } {
   const events: GuardEvent[] = []
   const ledger = createScriptedLedger(script)
-  return { settler: createSettler(ledger, (event) => events.push(event)), ledger, events }
+  return { settler: createSettler(ledger, (event) => events.push(event), createSharedTimeouts), ledger, events }
 }
 
 /** A reservation whose lease ends in so many seconds. */
@@ -95,6 +96,17 @@ describe('a settlement', () => {
     expect(events).toEqual([{ type: 'unsettled', reservation: id, creditType: 'ai', wanted: 'commit', state: 'fetch failed' }])
   })
 
+  it('gives up an attempt that hangs after ten seconds, and tries again', async () => {
+    const { settler, ledger, events } = create({ commit: ['hangs', { outcome: 'committed', amounts: { ai: 1 } }] })
+    const settling = settler.settle(reservation(), commit(1))
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(ledger.calls).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(151)
+    await settling
+    expect(ledger.calls).toHaveLength(2)
+    expect(events).toMatchObject([{ type: 'settled' }])
+  })
+
   it('is tried once even when the lease is over already', async () => {
     const { settler, ledger, events } = create({ refund: lost })
     await settler.settle(reservation(-1), refund)
@@ -160,8 +172,9 @@ describe('draining', () => {
   it('keeps no process from ending once everything is settled', () => {
     const script = `
       import { createSettler } from ${JSON.stringify(new URL('../../src/settler.ts', import.meta.url).href)}
+      import { createSharedTimeouts } from ${JSON.stringify(new URL('../../src/timeouts.ts', import.meta.url).href)}
       const answer = () => new Promise((resolve) => setTimeout(resolve, 50, [{ id: 'r', outcome: 'refunded' }]))
-      const settler = createSettler({ refund: answer }, () => undefined)
+      const settler = createSettler({ refund: answer }, () => undefined, createSharedTimeouts)
       settler.settle({ id: 'r', user: 'u', creditType: 'ai', until: performance.now() + 60_000 }, { outcome: 'refund' })
       settler.drain(60_000).then((left) => console.log(left))`
     const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], { timeout: 8_000, encoding: 'utf8' })

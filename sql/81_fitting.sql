@@ -1,0 +1,37 @@
+-- Which elements of an array of reserves can be answered in one pass, as reserve_all() says; null: all of them.
+-- The caller has locked the subscriptions that are not `busy`.
+create or replace function creditgate.fitting(subscriptions uuid[], busy uuid[], types text[], keys text[])
+returns boolean[]
+language plpgsql volatile
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_nestloop = off
+as $$
+declare
+  ending uuid[] := array(
+    select s.id from (select distinct d.id from unnest(subscriptions) as d (id) where d.id is not null) s
+    where (select true from creditgate.reservations r
+           where r.subscription_id = s.id and r.state = 'open' and r.lease_until <= clock_timestamp() limit 1));
+begin
+  if cardinality(busy) = 0 and cardinality(ending) = 0 and array_position(types, null) is null and array_remove(keys, null) = '{}' then
+    return null;
+  end if;
+  return (
+    select array_agg(f.in_order order by f.n)
+    from (
+      select e.n, bool_and(e.fits) over (partition by e.subscription order by e.n) as in_order
+      from (
+        select a.n, a.subscription,
+               a.credit_type is not null and a.subscription <> all (busy) and a.subscription <> all (ending)
+               and (a.idempotency_key is null
+                    or ((select true from creditgate.reservations r
+                         where r.subscription_id = a.subscription and r.idempotency_key = a.idempotency_key limit 1) is null
+                        and row_number() over (partition by a.subscription, a.idempotency_key order by a.n) = 1)) as fits
+        from unnest(subscriptions, types, keys) with ordinality as a (subscription, credit_type, idempotency_key, n)
+      ) e
+    ) f
+  );
+end
+$$;
+revoke all on function creditgate.fitting(uuid[], uuid[], text[], text[]) from public, anon, authenticated, service_role;

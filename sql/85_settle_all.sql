@@ -1,0 +1,47 @@
+-- Answers an array of commits or of refunds in few passes. Answers are JSON by position; null for an element that needs more
+-- than that (one that has ended, whose lease is over, or that keeps a part of several allocations) and is answered by itself.
+-- Raises an error, with nothing done, where an element is malformed or unknown, or a row is in another writer's hands.
+-- `busy`: the subscriptions that could not be locked.
+create or replace function creditgate.settle_all(operation text, requests jsonb, out answers text[], out subscriptions uuid[], out busy uuid[])
+language plpgsql volatile
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_nestloop = off
+as $$
+declare
+  ids uuid[]; spenders uuid[]; amounts jsonb[]; held uuid[];
+  well_formed boolean;
+  settled bigint[]; settled_answers text[];  -- by position
+begin
+  select array_agg(r.id::uuid), array_agg(r."user"::uuid), array_agg(nullif(r.amounts, 'null')),
+         bool_and(coalesce(r.id::uuid::text = r.id, false) and (r."user" is null or r."user"::uuid::text = r."user"))
+         -- What is null is absent for a record, but malformed for the plain way.
+         and not jsonb_path_exists(requests, '$[*] ? (@.user == null)')
+  into ids, spenders, amounts, well_formed
+  from jsonb_to_recordset(requests) as r (id text, "user" text, amounts jsonb);
+  subscriptions := array(select (select r.subscription_id from creditgate.reservations r where r.id = e.id)
+                         from unnest(ids) with ordinality as e (id, n) order by e.n);
+  if not well_formed or array_position(subscriptions, null) is not null then
+    raise exception 'creditgate: an element is malformed or unknown' using errcode = '22023';
+  end if;
+
+  busy := creditgate.lock_subscriptions(subscriptions);
+  held := subscriptions;
+  if cardinality(busy) > 0 then
+    held := array(select case when s.id <> all (busy) then s.id end from unnest(subscriptions) with ordinality as s (id, n) order by s.n);
+  end if;
+
+  if operation = 'commit' then
+    select c.positions, c.answers into settled, settled_answers from creditgate.commit_all(ids, spenders, amounts, held) c;
+  end if;
+  if coalesce(cardinality(settled), 0) < cardinality(ids) then
+    select settled || g.positions, settled_answers || g.answers into settled, settled_answers
+    from creditgate.give_back_rest(operation, ids, spenders, amounts, held, coalesce(settled, '{}')) g;
+  end if;
+  select array_agg(s.answer order by p.n) into answers
+  from generate_series(1, cardinality(ids)) as p (n)
+  left join unnest(settled, settled_answers) as s (n, answer) on s.n = p.n;
+end
+$$;
+revoke all on function creditgate.settle_all(text, jsonb) from public, anon, authenticated, service_role;

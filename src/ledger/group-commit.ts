@@ -1,0 +1,62 @@
+import { LRUCache } from 'lru-cache'
+import type { GiveUpSignal } from '../give-up.ts'
+import { createBatcher } from './batcher.ts'
+import type { GuardLedger } from './guard-ledger.ts'
+import type { CommitRequest, ExtendRequest, Ledger, RefundRequest, ReserveAnswer, ReserveRequest } from './ledger.ts'
+
+/** How calls travel together. */
+export interface GroupCommitOptions {
+  /** How many elements one call carries at most, 1 to 1000. Default 256. */
+  readonly maxBatch?: number
+  /** How many calls of each operation are in flight at most, 1 to 16. Default 2: one at work, one on its way. */
+  readonly maxInFlight?: number
+  /** How many elements of each operation may wait. Beyond them a call is refused, for the client a 503. Default 10000. */
+  readonly maxWaiting?: number
+}
+
+const REMEMBERED_USERS = 10_000
+
+/**
+ * Puts group commit in front of a ledger: calls that arrive while others are in flight travel together, as one array.
+ *
+ * There is no timer: a call that finds nothing in flight leaves at once. Each element keeps its own id, signal and
+ * retries. Reserves, commits, refunds and extensions each have calls of their own, so that none waits behind another kind.
+ */
+export function createGroupCommit(ledger: Ledger, options: Required<GroupCommitOptions>): GuardLedger {
+  const subscriptions = new LRUCache<string, string>({ max: REMEMBERED_USERS })
+  const findLane = ({ id, user }: { readonly id: string; readonly user?: string }) => (user === undefined ? id : (subscriptions.get(user) ?? user))
+
+  function remember({ user }: ReserveRequest, answer: ReserveAnswer): void {
+    // Finding its lane has just renewed what is remembered already.
+    if (answer.outcome === 'reserved' && subscriptions.peek(user) !== answer.subscription) subscriptions.set(user, answer.subscription)
+  }
+
+  const batch = { ...options, findLane }
+  const reserve = createBatcher((requests: readonly ReserveRequest[], signal) => ledger.reserve(requests, signal), { ...batch, onAnswer: remember })
+  const commit = createBatcher((requests: readonly CommitRequest[], signal) => ledger.commit(requests, signal), batch)
+  const refund = createBatcher((requests: readonly RefundRequest[], signal) => ledger.refund(requests, signal), batch)
+  const extend = createBatcher((requests: readonly ExtendRequest[], signal) => ledger.extend(requests, signal), batch)
+
+  return Object.freeze({
+    ...ledger,
+    reserve: (requests, signal) => askEach(requests, signal, reserve),
+    commit: (requests, signal) => askEach(requests, signal, commit),
+    refund: (requests, signal) => askEach(requests, signal, refund),
+    extend: (requests, signal) => askEach(requests, signal, extend),
+  } satisfies GuardLedger)
+}
+
+function askEach<Request, Answer>(
+  requests: readonly Request[],
+  signal: GiveUpSignal | undefined,
+  ask: (request: Request, signal: GiveUpSignal | undefined) => Promise<Answer>,
+): Promise<readonly Answer[]> {
+  const [request] = requests
+  // The guard asks for one at a time.
+  if (request !== undefined && requests.length === 1) return ask(request, signal).then(listOne)
+  return Promise.all(requests.map((element) => ask(element, signal)))
+}
+
+function listOne<Answer>(answer: Answer): readonly Answer[] {
+  return [answer]
+}
