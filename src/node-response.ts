@@ -5,7 +5,8 @@ export interface NodeResponseLike {
   readonly statusCode: number
   readonly headersSent: boolean
   readonly writableFinished: boolean
-  readonly errored: Error | null
+  /** Undefined once `destroy()` was called without an error, whatever its type says. */
+  readonly errored: Error | null | undefined
   readonly closed: boolean
   once(event: 'close', listener: () => void): unknown
 }
@@ -26,6 +27,8 @@ export function awaitClose(response: NodeResponseLike): Promise<BodyEnd> {
 const CONNECTION_LOST: ReadonlySet<unknown> = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
 
 function describeEnd({ errored, writableFinished }: NodeResponseLike): BodyEnd['ended'] {
+  // The server cut it: when a client leaves, it stays null.
+  if (errored === undefined) return 'failed'
   // Before `writableFinished`: a host may end a broken response with a word of its own.
   if (errored !== null) return CONNECTION_LOST.has((errored as { code?: unknown }).code) ? 'aborted' : 'failed'
   return writableFinished ? 'finished' : 'aborted'

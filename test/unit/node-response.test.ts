@@ -1,4 +1,6 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { awaitClose, type NodeResponseLike } from '../../src/node-response.ts'
 
@@ -24,6 +26,7 @@ it.each<[string, State, string]>([
   ['the connection was closed under a write', { ...good, writableFinished: false, errored: lost('EPIPE') }, 'aborted'],
   ['a pipeline into it was cut by the client', { ...good, writableFinished: false, errored: lost('ERR_STREAM_PREMATURE_CLOSE') }, 'aborted'],
   ['the handler destroyed it with an error', { ...good, writableFinished: false, errored: new Error('upstream') }, 'failed'],
+  ['the server destroyed it and gave no error', { ...good, writableFinished: false, errored: undefined }, 'failed'],
   ['it broke, and the host then ended it with a word of its own', { ...good, errored: new Error('upstream') }, 'failed'],
 ])('when %s, it is told so', async (_case, state, ended) => {
   expect(await end(state)).toEqual({ ended, started: state.headersSent })
@@ -31,4 +34,24 @@ it.each<[string, State, string]>([
 
 it('reads the state at the close, not before', async () => {
   expect(await end({ ...good, headersSent: true })).toEqual({ ended: 'finished', started: true })
+})
+
+it('is told by a real response whether its server cut it or its client left', async () => {
+  const ends: string[] = []
+  const server = createServer((request, response) => {
+    void awaitClose(response).then(({ ended }) => ends.push(ended))
+    response.write('first', () => {
+      if (request.url === '/cut') response.destroy()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  for (const path of ['/cut', '/leave']) {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`)
+    const reader = response.body?.getReader()
+    await reader?.read()
+    await (path === '/leave' ? reader?.cancel() : reader?.read().catch(() => undefined))
+  }
+  await expect.poll(() => ends).toEqual(['failed', 'aborted'])
+  server.close()
 })
