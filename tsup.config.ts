@@ -1,11 +1,13 @@
 import { defineConfig } from 'tsup'
 
+const LIBRARY = { index: 'src/index.ts', express: 'adapters/express.ts', fastify: 'adapters/fastify.ts', fetch: 'adapters/fetch.ts', hono: 'adapters/hono.ts' }
+
 export default defineConfig({
-  entry: { index: 'src/index.ts', express: 'adapters/express.ts', hono: 'adapters/hono.ts', bin: 'src/bin.ts' },
+  entry: { ...LIBRARY, bin: 'src/bin.ts' },
   format: 'esm',
   target: 'node20',
   platform: 'neutral',
-  dts: { entry: { index: 'src/index.ts', express: 'adapters/express.ts', hono: 'adapters/hono.ts' } },
+  dts: { entry: LIBRARY },
   clean: true,
   sourcemap: true,
   splitting: true,

@@ -45,7 +45,8 @@ interface Scenario {
   readonly cannot?: Readonly<Record<string, string>>
 }
 
-const NO_SOCKET = { 'Hono app.request': 'there is no connection that could be cut before the response exists' }
+const NO_CONNECTION = 'there is no connection that could be cut before the response exists'
+const NO_SOCKET = { 'Hono app.request': NO_CONNECTION, 'fetch as a function': NO_CONNECTION }
 const ALL = { state: 'committed', kept: 10 } as const
 const NOTHING = { state: 'refunded', kept: 0 } as const
 const text = (status: number): Ending => ({ kind: 'text', status, body: 'text' })

@@ -14,7 +14,7 @@ import { assembleMigration } from '../../src/migration.ts'
 const ROOT = new URL('../../', import.meta.url).pathname
 const CONSUMER = new URL('consumer/', import.meta.url).pathname
 const DEPENDENCIES = ['jose', 'lru-cache', 'zod']
-const USED_BESIDE = ['hono', 'express', '@supabase/supabase-js', 'pg', 'postgres', '@electric-sql/pglite', '@types']
+const USED_BESIDE = ['hono', 'express', 'fastify', '@supabase/supabase-js', 'pg', 'postgres', '@electric-sql/pglite', '@types']
 
 let work: string
 let source: string
@@ -115,20 +115,20 @@ describe('in a project that has no framework and no driver', () => {
     expect(Object.keys(manifest().dependencies).sort()).toEqual(DEPENDENCIES)
     const imports = (file: string): string[] => ts.preProcessFile(readFileSync(join(packed, 'dist', file), 'utf8')).importedFiles.map(({ fileName }) => fileName)
     for (const file of listFiles(join(packed, 'dist')).filter((name) => /\.(js|d\.ts)$/.test(name))) {
-      const host = /^(hono|express)\.d\.ts$/.exec(file)?.[1]
+      const host = /^(hono|express|fastify)\.d\.ts$/.exec(file)?.[1]
       const undeclared = imports(file).filter((name) => !name.startsWith('./') && ![...DEPENDENCIES, 'creditgate', host].includes(name) && !(file === 'bin.js' && isBuiltin(name)))
       expect(undeclared, file).toEqual([])
     }
   })
 
-  it.each(['.', './hono', './express'])('imports %s', (subpath) => {
+  it.each(['.', './hono', './express', './fastify', './fetch'])('imports %s', (subpath) => {
     const name = join('creditgate', subpath)
     expect(node(`console.log(Object.values(await import('${name}')).every((value) => typeof value === 'function'))`).trim()).toBe('true')
     expect(node(`console.log(import.meta.resolve('${name}').startsWith('file://${packed}/dist/'))`).trim()).toBe('true')
   })
 
   it('lets its package.json be read, and nothing that is not exported', () => {
-    expect(Object.keys(manifest().exports)).toEqual(['.', './express', './hono', './package.json'])
+    expect(Object.keys(manifest().exports)).toEqual(['.', './express', './fastify', './fetch', './hono', './package.json'])
     expect(node(`import manifest from 'creditgate/package.json' with { type: 'json' }; console.log(manifest.version)`).trim()).toBe(manifest().version)
     expect(node(`import('creditgate/dist/bin.js').catch((error) => console.log(error.code))`).trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })
@@ -229,7 +229,7 @@ describe('a TypeScript project', () => {
   it.each<[string, ts.CompilerOptions]>([
     ['nodenext', { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
     ['bundler', { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }],
-  ])('checks with module resolution %s: both hosts, every ledger, wrong use, and each snippet of the README', { timeout: 120_000 }, (_name, resolution) => {
+  ])('checks with module resolution %s: every host, every ledger, wrong use, and each snippet of the README', { timeout: 120_000 }, (_name, resolution) => {
     const program = ts.createProgram(files, {
       ...resolution,
       target: ts.ScriptTarget.ES2022,
@@ -242,7 +242,7 @@ describe('a TypeScript project', () => {
       noEmit: true,
     })
     const resolved = program.getSourceFiles().map(({ fileName }) => fileName).filter((file) => file.includes('/creditgate/'))
-    expect(resolved.map((file) => basename(file)).sort()).toEqual(['express.d.ts', 'hono.d.ts', 'index.d.ts'])
+    expect(resolved.map((file) => basename(file)).sort()).toEqual(['express.d.ts', 'fastify.d.ts', 'fetch.d.ts', 'hono.d.ts', 'index.d.ts'])
     const ours = ts.getPreEmitDiagnostics(program).filter(({ file }) => file === undefined || file.fileName.startsWith(project))
     const host = { getCurrentDirectory: () => project, getNewLine: () => '\n', getCanonicalFileName: (name: string) => name }
     expect(ts.formatDiagnostics(ours, host)).toBe('')

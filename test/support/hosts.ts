@@ -5,9 +5,12 @@ import { pipeline } from 'node:stream/promises'
 import { serve } from '@hono/node-server'
 import express5, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import express4 from 'express4'
+import createFastify from 'fastify'
 import { Hono } from 'hono'
 import type { Credits, Guard, RouteOptions } from 'creditgate'
 import { expressCredits } from 'creditgate/express'
+import { fastifyCredits } from 'creditgate/fastify'
+import { fetchCredits } from 'creditgate/fetch'
 import { honoCredits } from 'creditgate/hono'
 
 /** How a handler's response goes, told without a host. A stream whose iterator throws fails in the middle. */
@@ -95,47 +98,93 @@ function createHono(guard: Guard, route: Route): Hono {
     const ending = await route.handle(c.var.credits)
     if (ending.kind === 'text') return c.text(ending.body, ending.status as 200)
     if (ending.kind === 'throw') throw ending.value
-    return new Response(Readable.toWeb(Readable.from(ending.chunks).map((chunk: string) => Buffer.from(chunk))) as ReadableStream)
+    return new Response(createBody(ending.chunks))
   })
   return app
 }
 
-const honoOnNode: Host = {
-  name: 'Hono on Node',
+function createBody(chunks: AsyncIterable<string>): ReadableStream<Uint8Array> {
+  return Readable.toWeb(Readable.from(chunks).map((chunk: string) => Buffer.from(chunk))) as ReadableStream<Uint8Array>
+}
+
+type Answerer = (request: Request) => Response | Promise<Response>
+
+/** Guards around guards, and around all of them what a framework makes of an error. */
+function createAnswerer(guard: Guard, route: Route): Answerer {
+  const requireCredits = fetchCredits(guard)
+  const handle = async (_request: Request, credits: Credits): Promise<Response> => {
+    const ending = await route.handle(credits)
+    if (ending.kind === 'throw') throw ending.value
+    return ending.kind === 'text' ? new Response(ending.body, { status: ending.status }) : new Response(createBody(ending.chunks))
+  }
+  const guarded = route.requires.reduceRight<(request: Request, credits: Credits) => Response | Promise<Response>>((inner, { type, amount, options }) => requireCredits(type, amount, options)(inner), handle) as Answerer
+  return async (request) => {
+    try {
+      return await guarded(request)
+    } catch {
+      return new Response('sorry', { status: route.forgives === true ? 200 : 500 })
+    }
+  }
+}
+
+function serveOnNode(answer: Answerer): Promise<Client> {
+  return new Promise((resolve) => {
+    const started = serve({ fetch: answer, port: 0, hostname: '127.0.0.1', overrideGlobalObjects: false }, () => {
+      resolve(connect(started as Server))
+    })
+  })
+}
+
+/** Called as a function, as tests and fetch-style runtimes do: no socket, the body is all there is to see. */
+function callAsFunction(answer: Answerer): Client {
+  return {
+    async send(token, behaviour, { method = 'POST', headers = {}, query = '', body } = {}) {
+      const response = await answer(new Request(`http://localhost${PATH}${query}`, { method, headers: createHeaders(token, headers, body), ...(body === undefined ? {} : { body }) }))
+      if (behaviour.kind === 'reads all') {
+        return { status: response.status, headers: response.headers, body: await response.text().catch(() => 'broken') }
+      }
+      const reader = response.body?.getReader()
+      await reader?.read()
+      await reader?.cancel('gone')
+      behaviour.left()
+      return { status: response.status, headers: response.headers, body: '' }
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+const fastify: Host = {
+  name: 'Fastify 5',
   async serve(guard, route) {
-    const app = createHono(guard, route)
-    const server = await new Promise<Server>((resolve) => {
-      const started = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', overrideGlobalObjects: false }, () => {
-        resolve(started as Server)
-      })
-    })
-    return connect(server)
-  },
-}
-
-/** The app called as a function, as tests and fetch-style runtimes do: no socket, the body is all there is to see. */
-const honoAsFunction: Host = {
-  name: 'Hono app.request',
-  serve(guard, route) {
-    const app = createHono(guard, route)
-    return Promise.resolve({
-      async send(token, behaviour, { method = 'POST', headers = {}, query = '', body } = {}) {
-        const response = await app.request(PATH + query, { method, headers: createHeaders(token, headers, body), ...(body === undefined ? {} : { body }) })
-        if (behaviour.kind === 'reads all') {
-          return { status: response.status, headers: response.headers, body: await response.text().catch(() => 'broken') }
-        }
-        const reader = response.body?.getReader()
-        await reader?.read()
-        await reader?.cancel('gone')
-        behaviour.left()
-        return { status: response.status, headers: response.headers, body: '' }
+    const app = createFastify({ forceCloseConnections: true })
+    const requireCredits = fastifyCredits(app, guard)
+    const guards = route.requires.map(({ type, amount, options }) => requireCredits(type, amount, options))
+    app.setErrorHandler((_error, _request, reply) => reply.code(route.forgives === true ? 200 : 500).send('sorry'))
+    if (route.guardsRouter === true) for (const hook of guards) app.addHook('preHandler', hook)
+    app.route({
+      method: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+      url: PATH,
+      ...(route.guardsRouter !== true && { preHandler: guards }),
+      async handler(request, reply) {
+        const ending = await route.handle(request.credits as Credits)
+        if (ending.kind === 'throw') throw ending.value
+        return ending.kind === 'text' ? reply.code(ending.status).send(ending.body) : reply.send(Readable.from(ending.chunks))
       },
-      close: () => Promise.resolve(),
     })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    return { ...connect(app.server), close: () => app.close() }
   },
 }
 
-export const HOSTS: readonly Host[] = [hostExpress('Express 4', express4), hostExpress('Express 5', express5), honoOnNode, honoAsFunction]
+export const HOSTS: readonly Host[] = [
+  hostExpress('Express 4', express4),
+  hostExpress('Express 5', express5),
+  { name: 'Hono on Node', serve: (guard, route) => serveOnNode(createHono(guard, route).fetch) },
+  { name: 'Hono app.request', serve: (guard, route) => Promise.resolve(callAsFunction((request) => createHono(guard, route).request(request))) },
+  fastify,
+  { name: 'fetch on Node', serve: (guard, route) => serveOnNode(createAnswerer(guard, route)) },
+  { name: 'fetch as a function', serve: (guard, route) => Promise.resolve(callAsFunction(createAnswerer(guard, route))) },
+]
 
 function createHeaders(token: string, headers: Readonly<Record<string, string>>, body: string | undefined): Record<string, string> {
   return { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers }

@@ -1,0 +1,73 @@
+import { observeBody, type Amount, type Credits, type Guard, type RequestDescription, type RouteOptions } from 'creditgate'
+
+/** A handler of the fetch kind, with the reservation behind the request, and whatever else its host hands over behind that. */
+export type FetchHandler<Incoming extends Request, Rest extends readonly unknown[]> = (request: Incoming, credits: Credits, ...rest: Rest) => Response | Promise<Response>
+
+/**
+ * Guards handlers that make a `Response` of a `Request`: Next.js route handlers, Supabase Edge Functions, Cloudflare Workers,
+ * Deno, Bun, SvelteKit, Remix.
+ *
+ * A reservation is settled before the response's body closes; a response without a body, before it is returned.
+ *
+ * @example
+ * const requireCredits = fetchCredits(guard)
+ * export const POST = requireCredits('ai', 2)(async (request, credits) => Response.json({ left: credits.remaining }))
+ */
+export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>) {
+  return function requireCredits(creditType: CreditType, amount: Amount<Request>, options?: RouteOptions) {
+    const gate = guard.requireCredits<Request>(creditType, amount, options)
+
+    return function withCredits<Incoming extends Request = Request, Rest extends readonly unknown[] = []>(
+      handler: FetchHandler<Incoming, Rest>,
+    ): (request: Incoming, ...rest: Rest) => Promise<Response> {
+      return async function creditgate(request, ...rest) {
+        const admission = await gate.admit({
+          method: request.method,
+          authorization: request.headers.get('Authorization') ?? undefined,
+          idempotencyKey: request.headers.get('Idempotency-Key') ?? undefined,
+          describe: () => describeRequest(request),
+          context: request,
+        })
+        if (admission.outcome === 'denied') {
+          const { body, status, headers } = admission.problem
+          return new Response(JSON.stringify(body), { status, headers })
+        }
+
+        // While there is no body to cancel, this is how a host tells that the client has gone, where it tells at all.
+        const leave = () => void admission.settle({ status: 200, threw: false, ended: 'aborted', started: false })
+        request.signal.addEventListener('abort', leave, { once: true })
+        if (request.signal.aborted) leave()
+
+        let response: Response
+        try {
+          response = request.signal.aborted ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
+        } catch (error) {
+          await admission.settle({ status: 500, threw: true, ended: 'failed', started: false })
+          throw error
+        } finally {
+          request.signal.removeEventListener('abort', leave)
+        }
+        const { status, body } = response
+        const settle = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => admission.settle({ status, threw: false, ...end })
+        if (body === null) await settle({ ended: 'finished', started: true })
+        // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed.
+        const observed = new Response(body && observeBody(body, settle), response)
+        // In front of what guards within have set: in the order in which guards stand.
+        for (const [name, value] of Object.entries(admission.headers)) {
+          const present = observed.headers.get(name)
+          observed.headers.set(name, present === null ? value : `${value}, ${present}`)
+        }
+        return observed
+      }
+    }
+  }
+}
+
+/** Nobody reads it; logs know the number. */
+const CLIENT_CLOSED_REQUEST = 499
+
+/** Of a copy of the body: the handler reads the request itself. A host of this kind does not name its routes: the path stands for one. */
+async function describeRequest(request: Request): Promise<RequestDescription> {
+  const { pathname, search } = new URL(request.url)
+  return { route: pathname, url: pathname + search, body: request.bodyUsed ? undefined : new Uint8Array(await request.clone().arrayBuffer()) }
+}
