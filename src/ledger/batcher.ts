@@ -211,9 +211,9 @@ function isLocked(answer: { readonly outcome: string }): boolean {
 
 /**
  * Whether a fault came of the statement itself, so that the same call with fewer elements may fare better: data, a
- * constraint, a lock, a deadlock, the statement's own time. Not of the connection or the server as a whole, which more
+ * constraint, a lock, a deadlock, the statement's own time, no room in the lock table for so many. Not of the connection or the server as a whole, which more
  * calls would only burden.
  */
 function isOfAStatement(fault: unknown): boolean {
-  return fault instanceof LedgerFault && fault.kind !== 'set-up' && /^(2[0-4][0-9A-Z]{3}|40P01|4[0-9A-Z]{4}|54[0-9A-Z]{3}|55P03|57014|P0[0-9A-Z]{3}|XX[0-9A-Z]{3})$/.test(fault.code)
+  return fault instanceof LedgerFault && fault.kind !== 'set-up' && /^(2[0-4][0-9A-Z]{3}|40P01|4[0-9A-Z]{4}|53200|54[0-9A-Z]{3}|55P03|57014|P0[0-9A-Z]{3}|XX[0-9A-Z]{3})$/.test(fault.code)
 }

@@ -173,7 +173,7 @@ describe('a request that is given up', () => {
 })
 
 describe('a call that fails', () => {
-  it.each(['57014', '40P01', '22003', '23505', 'XX000'])('by the statement, with %s, is asked again in halves until the one that spoils it is alone', async (code) => {
+  it.each(['57014', '40P01', '22003', '23505', '53200', 'XX000'])('by the statement, with %s, is asked again in halves until the one that spoils it is alone', async (code) => {
     const { ask, calls, sent, results } = create({ maxInFlight: 1 })
     await ask('x1 a1 b1 c1 d1')
     await calls[0]?.answer()
