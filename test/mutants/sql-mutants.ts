@@ -55,7 +55,7 @@ export const sqlMutants: readonly Mutant[] = [
     file: 'sql/83_commit_all.sql',
     find: 'and r.lease_until > now',
     replace: '',
-    caughtBy: [test('property/arrays', 'one by one')],
+    caughtBy: [test('sql/arrays', 'a lease has let go')],
   },
   {
     name: 'more is held than is allotted',

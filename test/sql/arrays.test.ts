@@ -82,6 +82,15 @@ describe('one pass', () => {
     expect([await readUsed(database, one.row), await readUsed(database, other.row)]).toEqual([4, 1])
   })
 
+  it('leaves alone what a lease has let go', async () => {
+    const account = await createFunded()
+    const requests = [reserveOf(account), reserveOf(account)]
+    await call('reserve', requests)
+    for (const { id } of requests) await endLease(database, id)
+    expect(await passOver('commit', requests.map(({ id }) => ({ id })))).toEqual([null, null])
+    expect((await call('commit', requests.map(({ id }) => ({ id })))).map(({ outcome }) => outcome)).toEqual(['expired', 'expired'])
+  })
+
   it("leaves another user's reservations alone", async () => {
     const account = await createFunded()
     const requests = [reserveOf(account), reserveOf(account)]
