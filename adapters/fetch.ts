@@ -38,26 +38,25 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
         request.signal.addEventListener('abort', leave, { once: true })
         if (request.signal.aborted) leave()
 
-        let response: Response
         try {
-          response = request.signal.aborted ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
+          const response = request.signal.aborted ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
+          const { status, body } = response
+          const settle = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => admission.settle({ status, threw: false, ...end })
+          // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed. Throws for a status or a body that is of no use.
+          const observed = new Response(body && observeBody(body, settle), response)
+          if (body === null) await settle({ ended: 'finished', started: true })
+          // In front of what guards within have set: in the order in which guards stand.
+          for (const [name, value] of Object.entries(admission.headers)) {
+            const present = observed.headers.get(name)
+            observed.headers.set(name, present === null ? value : `${value}, ${present}`)
+          }
+          return observed
         } catch (error) {
           await admission.settle({ status: 500, threw: true, ended: 'failed', started: false })
           throw error
         } finally {
           request.signal.removeEventListener('abort', leave)
         }
-        const { status, body } = response
-        const settle = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => admission.settle({ status, threw: false, ...end })
-        if (body === null) await settle({ ended: 'finished', started: true })
-        // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed.
-        const observed = new Response(body && observeBody(body, settle), response)
-        // In front of what guards within have set: in the order in which guards stand.
-        for (const [name, value] of Object.entries(admission.headers)) {
-          const present = observed.headers.get(name)
-          observed.headers.set(name, present === null ? value : `${value}, ${present}`)
-        }
-        return observed
       }
     }
   }

@@ -11,7 +11,7 @@ declare
 begin
   perform set_config('lock_timeout', '250ms', true);
   begin
-    -- The lock of lock_subscription(), which a call for each of hundreds would make three times as dear.
+    -- The lock of lock_subscription(), without a call for each of hundreds.
     perform count(pg_advisory_xact_lock(hashtextextended('creditgate:' || s.id, 0)))
     from (select distinct d.id from unnest(subscriptions) as d (id) where d.id is not null order by 1) s;
     return busy;

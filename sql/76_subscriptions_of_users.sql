@@ -1,5 +1,5 @@
 -- subscription_of() for many users, by position; null where a user has no active subscription. While that function is as
--- generated, its query is asked here without it, at a fifth of the cost; once it is edited, it is called for each user.
+-- generated, its query is asked here without it; once it is edited, it is called for each user.
 do $migration$
 declare
   user_type constant text := (select format_type(a.atttypid, a.atttypmod) from pg_catalog.pg_attribute a
