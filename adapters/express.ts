@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { awaitClose, type Amount, type Credits, type Guard, type RequestDescription, type RouteOptions } from 'creditgate'
+import { awaitClose, describeBody, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express's own types are extended
@@ -24,9 +24,9 @@ interface RouteLike {
  * const requireCredits = expressCredits(guard)
  * app.get('/leads.csv', requireCredits('lead', (req) => Number(req.query.rows)), handler)
  */
-export function expressCredits<CreditType extends string>(guard: Guard<CreditType>) {
-  return function requireCredits(creditType: CreditType, amount: Amount<Request>, options?: RouteOptions): RequestHandler {
-    const gate = guard.requireCredits<Request>(creditType, amount, options)
+export function expressCredits<CreditType extends string>(guard: Guard<CreditType>, { claims }: AdapterOptions<Request> = {}) {
+  return function requireCredits(...price: Price<CreditType, Request>): RequestHandler {
+    const gate = guard.requireCredits<Request>(...price)
 
     async function admit(req: Request, res: Response): Promise<boolean> {
       // Listen before the first await: a client that leaves meanwhile must be seen.
@@ -35,18 +35,20 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
         method: req.method,
         authorization: req.headers.authorization,
         idempotencyKey: req.get('Idempotency-Key'),
-        describe: () => describeRequest(req),
+        describe: () => ({ route: `${req.baseUrl}${String((req.route as { readonly path?: string | RegExp } | undefined)?.path ?? '')}`, url: req.originalUrl, body: describeBody(req.body) }),
+        claims: claims?.(req),
         context: req,
       })
-      if (admission.outcome === 'denied') {
-        const { status, headers, body } = admission.problem
-        res.writeHead(status, headers).end(JSON.stringify(body))
+      if (admission.outcome !== 'admitted') {
+        const { status, headers, body } = admission.response
+        res.writeHead(status, headers).end(body)
         return false
       }
       // First of all: what is reserved must be settled, also if something here throws.
       void closed.then((end) => admission.settle({ status: res.statusCode, threw: THREW in req, ...end }))
       req.credits = admission.credits
       for (const [name, value] of Object.entries(admission.headers)) res.append(name, value)
+      if (admission.recorder) recordResponse(res, admission.recorder)
       watchErrors(req)
 
       return !res.closed
@@ -57,17 +59,6 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
         if (admitted) next()
       }, next)
     }
-  }
-}
-
-/** Express has a body once a parser that stands before the guard has read it. */
-function describeRequest(req: Request): RequestDescription {
-  const body: unknown = req.body
-  const route = req.route as { readonly path?: string | RegExp } | undefined
-  return {
-    route: `${req.baseUrl}${String(route?.path ?? '')}`,
-    url: req.originalUrl,
-    body: body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler, RouteHandlerMethod } from 'fastify'
-import { awaitClose, type Amount, type Credits, type Guard, type RequestDescription, type RouteOptions } from 'creditgate'
+import { awaitClose, describeBody, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,12 +16,12 @@ declare module 'fastify' {
  * const requireCredits = fastifyCredits(app, guard)
  * app.post('/summary', { preHandler: requireCredits('ai', 2) }, async (request) => ...)
  */
-export function fastifyCredits<CreditType extends string>(app: FastifyInstance, guard: Guard<CreditType>) {
+export function fastifyCredits<CreditType extends string>(app: FastifyInstance, guard: Guard<CreditType>, { claims }: AdapterOptions<FastifyRequest> = {}) {
   const failed = new WeakSet<FastifyRequest>()
   watchFailures(app, (request) => failed.add(request))
 
-  return function requireCredits(creditType: CreditType, amount: Amount<FastifyRequest>, options?: RouteOptions): preHandlerAsyncHookHandler {
-    const gate = guard.requireCredits<FastifyRequest>(creditType, amount, options)
+  return function requireCredits(...price: Price<CreditType, FastifyRequest>): preHandlerAsyncHookHandler {
+    const gate = guard.requireCredits<FastifyRequest>(...price)
 
     return async function creditgate(request, reply) {
       // Listen before the first await: a client that leaves meanwhile must be seen.
@@ -30,17 +30,19 @@ export function fastifyCredits<CreditType extends string>(app: FastifyInstance, 
         method: request.method,
         authorization: request.headers.authorization,
         idempotencyKey: request.headers['idempotency-key']?.toString(),
-        describe: () => describeRequest(request),
+        describe: () => ({ route: request.routeOptions.url ?? '', url: request.url, body: describeBody(request.body) }),
+        claims: claims?.(request),
         context: request,
       })
-      if (admission.outcome === 'denied') {
-        const { status, headers, body } = admission.problem
+      if (admission.outcome !== 'admitted') {
+        const { status, headers, body } = admission.response
         // As bytes: to text Fastify adds a charset, which JSON has none of.
-        return reply.code(status).headers(headers).send(Buffer.from(JSON.stringify(body)))
+        return reply.code(status).headers(headers).send(Buffer.from(body))
       }
       void closed.then((end) => admission.settle({ status: reply.raw.statusCode, threw: failed.has(request), ...end }))
       request.credits = admission.credits
       for (const [name, value] of Object.entries(admission.headers)) appendHeader(reply, name, value)
+      if (admission.recorder) recordResponse(reply.raw, admission.recorder)
       // Nobody is there any more: the handler is not run.
       if (reply.raw.closed) reply.hijack()
       return undefined
@@ -64,10 +66,6 @@ function watchFailures(app: FastifyInstance, onFailure: (request: FastifyRequest
     }
     route.handler = watched
   })
-}
-
-function describeRequest({ body, routeOptions, url }: FastifyRequest): RequestDescription {
-  return { route: routeOptions.url ?? '', url, body: body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body) }
 }
 
 /** Several guards on one route each add to it. */

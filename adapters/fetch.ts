@@ -1,4 +1,4 @@
-import { observeBody, type Amount, type Credits, type Guard, type RequestDescription, type RouteOptions } from 'creditgate'
+import { createResponse, observeBody, type AdapterOptions, type Credits, type Guard, type Price, type RequestDescription } from 'creditgate'
 
 /** A handler of the fetch kind, with the reservation behind the request, and whatever else its host hands over behind that. */
 export type FetchHandler<Incoming extends Request, Rest extends readonly unknown[]> = (request: Incoming, credits: Credits, ...rest: Rest) => Response | Promise<Response>
@@ -13,9 +13,9 @@ export type FetchHandler<Incoming extends Request, Rest extends readonly unknown
  * const requireCredits = fetchCredits(guard)
  * export const POST = requireCredits('ai', 2)(async (request, credits) => Response.json({ left: credits.remaining }))
  */
-export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>) {
-  return function requireCredits(creditType: CreditType, amount: Amount<Request>, options?: RouteOptions) {
-    const gate = guard.requireCredits<Request>(creditType, amount, options)
+export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>, { claims }: AdapterOptions<Request> = {}) {
+  return function requireCredits(...price: Price<CreditType, Request>) {
+    const gate = guard.requireCredits<Request>(...price)
 
     return function withCredits<Incoming extends Request = Request, Rest extends readonly unknown[] = []>(
       handler: FetchHandler<Incoming, Rest>,
@@ -26,12 +26,10 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
           authorization: request.headers.get('Authorization') ?? undefined,
           idempotencyKey: request.headers.get('Idempotency-Key') ?? undefined,
           describe: () => describeRequest(request),
+          claims: claims?.(request),
           context: request,
         })
-        if (admission.outcome === 'denied') {
-          const { body, status, headers } = admission.problem
-          return new Response(JSON.stringify(body), { status, headers })
-        }
+        if (admission.outcome !== 'admitted') return createResponse(admission.response)
 
         // While there is no body to cancel, this is how a host tells that the client has gone, where it tells at all.
         const leave = () => void admission.settle({ status: 200, threw: false, ended: 'aborted', started: false })
@@ -43,7 +41,8 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
           const { status, body } = response
           const settle = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => admission.settle({ status, threw: false, ...end })
           // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed. Throws for a status or a body that is of no use.
-          const observed = new Response(body && observeBody(body, settle), response)
+          const observed = new Response(body && observeBody(body, settle, admission.recorder), response)
+          admission.recorder?.begin(status, response.headers)
           if (body === null) await settle({ ended: 'finished', started: true })
           // In front of what guards within have set: in the order in which guards stand.
           for (const [name, value] of Object.entries(admission.headers)) {

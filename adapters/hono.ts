@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { awaitClose, observeBody, type Amount, type Credits, type Guard, type NodeResponseLike, type RequestDescription, type RouteOptions } from 'creditgate'
+import { awaitClose, createResponse, observeBody, type AdapterOptions, type BodyEnd, type Credits, type Guard, type NodeResponseLike, type Price, type RequestDescription } from 'creditgate'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -11,15 +11,17 @@ declare module 'hono' {
 /**
  * Guards Hono routes. The handler finds the reservation in `c.var.credits`.
  *
+ * The claims of `withSupabase()` (@supabase/server), where it stands in front, are taken instead of verifying the token again.
+ *
  * On Node a reservation is settled once the response has left; elsewhere before its body closes.
  *
  * @example
  * const requireCredits = honoCredits(guard)
  * app.post('/summary', requireCredits('ai', 2), (c) => c.text('...'))
  */
-export function honoCredits<CreditType extends string>(guard: Guard<CreditType>) {
-  return function requireCredits(creditType: CreditType, amount: Amount<Context>, options?: RouteOptions): MiddlewareHandler {
-    const gate = guard.requireCredits<Context>(creditType, amount, options)
+export function honoCredits<CreditType extends string>(guard: Guard<CreditType>, { claims = readSupabaseClaims }: AdapterOptions<Context> = {}) {
+  return function requireCredits(...price: Price<CreditType, Context>): MiddlewareHandler {
+    const gate = guard.requireCredits<Context>(...price)
 
     return async function creditgate(c, next) {
       // Listen before the first await: a client that leaves meanwhile must be seen.
@@ -30,12 +32,10 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
         authorization: c.req.header('Authorization'),
         idempotencyKey: c.req.header('Idempotency-Key'),
         describe: () => describeRequest(c),
+        claims: claims(c),
         context: c,
       })
-      if (admission.outcome === 'denied') {
-        const { body, status, headers } = admission.problem
-        return new Response(JSON.stringify(body), { status, headers })
-      }
+      if (admission.outcome !== 'admitted') return createResponse(admission.response)
       // A thrown Error does not come out of next(): Hono leaves it in c.error and answers with whatever onError made of it.
       const readFacts = () => ({ status: c.finalized ? c.res.status : 200, threw: c.error !== undefined })
       void closed?.then((end) => admission.settle({ ...readFacts(), ...end }))
@@ -50,12 +50,14 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
         throw error
       }
       // A Response that the handler made by itself has not taken over what was set on the context.
-      if (c.res.headers.get('Credits-Reservation')?.includes(admission.credits.id) !== true) appendHeaders(c, admission.headers)
+      const [[name, value] = ['', '']] = Object.entries(admission.headers)
+      if (name !== '' && c.res.headers.get(name)?.includes(value) !== true) appendHeaders(c, admission.headers)
 
-      if (closed === undefined) {
-        if (c.res.body === null) await admission.settle({ ...readFacts(), ended: 'finished', started: true })
-        else c.res = new Response(observeBody(c.res.body, (end) => admission.settle({ ...readFacts(), ...end })), c.res)
-      }
+      const { recorder } = admission
+      recorder?.begin(c.res.status, c.res.headers)
+      const settle = (end: BodyEnd) => (closed === undefined ? admission.settle({ ...readFacts(), ...end }) : Promise.resolve())
+      if (c.res.body === null) await settle({ ended: 'finished', started: true })
+      else if (closed === undefined || recorder !== undefined) c.res = new Response(observeBody(c.res.body, settle, recorder), c.res)
       return undefined
     }
   }
@@ -65,6 +67,11 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>)
 function readNodeResponse(c: Context): NodeResponseLike | undefined {
   const outgoing = (c.env as { outgoing?: NodeResponseLike } | undefined)?.outgoing
   return typeof outgoing?.once === 'function' ? outgoing : undefined
+}
+
+/** What `withSupabase()` of @supabase/server has verified, where it stands in front. */
+function readSupabaseClaims(c: Context): unknown {
+  return (c.get('supabaseContext') as { readonly jwtClaims?: unknown } | undefined)?.jwtClaims
 }
 
 /** Of a copy of the body: the handler may read the request itself, past Hono. */

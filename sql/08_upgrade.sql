@@ -9,6 +9,10 @@ begin
     drop function creditgate.give_back(text, uuid, integer, integer);
   end if;
 
+  if (select max(v.version) from creditgate.schema_versions v) < 4 then
+    alter table creditgate.reservations add column if not exists asked_for jsonb;
+  end if;
+
   if (select max(v.version) from creditgate.schema_versions v) < 3 then
     -- They return json now: put together as text, it is cheaper.
     drop function if exists public.creditgate_reserve(jsonb), public.creditgate_commit(jsonb), public.creditgate_refund(jsonb),

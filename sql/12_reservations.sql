@@ -4,7 +4,7 @@ create table if not exists creditgate.reservations (
   subscription_id uuid,                      -- null in a tombstone whose subscription is not known
   user_id         uuid,                      -- null in a tombstone
   state           text not null,
-  amounts         jsonb not null,            -- asked for: {"ai": 2}
+  amounts         jsonb not null,            -- what is reserved: {"ai": 2}
   allocations     creditgate.allocation[] not null,  -- in the order drawn; an array, so that a reservation is one row written
   reported        jsonb,                     -- delivered so far: {"ai": 1}; null: nothing reported
   lease_until     timestamptz,
@@ -12,6 +12,7 @@ create table if not exists creditgate.reservations (
   ended_at        timestamptz,
   idempotency_key text,                      -- which route and key of its client it is an attempt at; null: none was given
   fingerprint     text,                      -- of the request that the key was given with
+  asked_for       jsonb,                     -- what the reserve asked for, where `amounts` came to differ; null: it does not
   constraint "a reservation is open, committed, refunded or expired"
     check (state in ('open', 'committed', 'refunded', 'expired')),
   constraint "an open reservation has an owner and a lease, and no end"

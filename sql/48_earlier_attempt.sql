@@ -7,6 +7,7 @@ set search_path = ''
 as $$
 declare
   earlier creditgate.reservations;
+  response jsonb;
 begin
   select r.* into earlier from creditgate.reservations r
   where r.subscription_id = subscription and r.idempotency_key = request #>> '{idempotency,key}'
@@ -20,7 +21,11 @@ begin
     return jsonb_build_object('id', request -> 'id', 'outcome', 'in_progress',
       'endsIn', greatest(ceil(extract(epoch from earlier.lease_until - clock_timestamp())), 1)::integer);
   elsif earlier.state = 'committed' then
-    return jsonb_build_object('id', request -> 'id', 'outcome', 'already_charged', 'reservation', earlier.id);
+    select jsonb_build_object('status', s.status, 'headers', s.headers, 'body', replace(encode(s.body, 'base64'), E'\n', '')) into response
+    from creditgate.responses s
+    where s.reservation_id = earlier.id and s.user_id = (request ->> 'user')::uuid and s.stored_at > clock_timestamp() - interval '24 hours';
+    return jsonb_build_object('id', request -> 'id', 'outcome', 'already_charged', 'reservation', earlier.id)
+      || case when response is null then '{}' else jsonb_build_object('response', response) end;
   end if;
   return null;
 end

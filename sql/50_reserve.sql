@@ -1,4 +1,7 @@
 -- Holds credits for one call, all or nothing: {"id", "user", "amounts": {"ai": 2}, "lease": 60, "idempotency"?: {"key", "fingerprint"}}.
+--   "least"?: {"ai": 1}  what is left will do for that type, but no less
+--   "session"?: "<uuid>" only while this session of the user's exists
+--   "dryRun"?: true      answers as it would, and holds nothing
 create or replace function creditgate.reserve(request jsonb)
 returns jsonb
 language plpgsql volatile
@@ -11,14 +14,8 @@ declare
   held record;
   reservation creditgate.reservations;
   rows creditgate.credit_row[];
-  credit creditgate.credit_row;
-  rolled creditgate.credit_row;
-  before creditgate.credit_row[] := '{}';
-  after creditgate.credit_row[] := '{}';
-  drawn boolean[] := '{}';
-  need bigint;
-  draw integer;
-  allocations creditgate.allocation[] := '{}';
+  after creditgate.credit_row[];
+  d record;
   wanted_type text;
   earlier jsonb;
 begin
@@ -32,6 +29,15 @@ begin
   if request ? 'idempotency' and not (creditgate.is_key(request #> '{idempotency,key}') and creditgate.is_key(request #> '{idempotency,fingerprint}')) then
     return creditgate.invalid(request, 'idempotency must give a key and a fingerprint of 1 to 200 characters');
   end if;
+  if request ? 'least' and not creditgate.is_amounts(request -> 'least') then
+    return creditgate.invalid(request, 'least must give a whole number of 0 to 2147483647 for each credit type');
+  end if;
+  if request ? 'session' then
+    if not creditgate.is_uuid(request -> 'session') then return creditgate.invalid(request, 'session must be a UUID'); end if;
+    if not creditgate.session_stands((request ->> 'user')::uuid, (request ->> 'session')::uuid) then
+      return jsonb_build_object('id', request -> 'id', 'outcome', 'session_over');
+    end if;
+  end if;
 
   held := creditgate.hold(request);
   subscription := held.subscription;
@@ -40,7 +46,7 @@ begin
   if reservation.id is not null then
     -- A tombstone has no user: whatever the request was, it was given up before it arrived.
     if reservation.user_id is not null
-       and (reservation.user_id <> (request ->> 'user')::uuid or reservation.amounts <> wanted) then
+       and (reservation.user_id <> (request ->> 'user')::uuid or coalesce(reservation.asked_for, reservation.amounts) <> wanted) then
       return jsonb_build_object('id', reservation.id, 'outcome', 'conflict', 'state', reservation.state);
     end if;
     if reservation.state <> 'open' then
@@ -53,6 +59,10 @@ begin
     if exists (select from creditgate.reservations r
                where r.subscription_id = subscription and r.state = 'open' and r.lease_until <= clock_timestamp()) then
       perform creditgate.expire_leases(subscription);
+    end if;
+    if exists (select from creditgate.reservations r
+               where r.subscription_id = subscription and r.state = 'open' offset {{max_open}} - 1) then
+      return jsonb_build_object('id', request -> 'id', 'outcome', 'too_many_open', 'most', {{max_open}});
     end if;
     if request ? 'idempotency' then
       earlier := creditgate.earlier_attempt(request, subscription);
@@ -67,53 +77,34 @@ begin
   now := clock_timestamp();
 
   if reservation.id is null then
-    for wanted_type, need in select e.key, e.value::text::bigint from jsonb_each(wanted) e order by 1 loop
-      -- Rows that reset soonest are spent first, rows that never reset last.
-      for credit in
-        select c.* from unnest(rows) c where c.credit_type = wanted_type
-        order by creditgate.resets_at(creditgate.roll(c::creditgate.credit_row, now)) nulls last, c.id
-      loop
-        rolled := creditgate.roll(credit, now);
-        draw := least(need, creditgate.headroom(rolled));
-        if draw > 0 then
-          need := need - draw;
-          rolled.used := rolled.used + draw;
-          allocations := allocations || row(wanted_type, rolled.id, rolled.cycle, draw, draw)::creditgate.allocation;
-        end if;
-        before := before || credit;
-        after := after || rolled;
-        drawn := drawn || (draw > 0);
-      end loop;
-      if need > 0 then
-        return jsonb_build_object('id', request -> 'id', 'outcome', 'insufficient', 'creditType', wanted_type,
-          'required', (wanted ->> wanted_type)::bigint, 'available', (wanted ->> wanted_type)::bigint - need,
-          'resetsAt', creditgate.balances(after, now) -> wanted_type -> 'resetsAt');
-      end if;
-    end loop;
+    d := creditgate.draw(wanted, request -> 'least', rows, now);
+    after := d.after;
+    if d.short is not null then
+      return jsonb_build_object('id', request -> 'id', 'outcome', 'insufficient', 'creditType', d.short,
+        'required', coalesce(request -> 'least' -> d.short, wanted -> d.short), 'available', d.available,
+        'resetsAt', creditgate.balances(after, now) -> d.short -> 'resetsAt');
+    elsif request -> 'dryRun' = 'true' then
+      return jsonb_build_object('id', request -> 'id', 'outcome', 'reserved', 'subscription', subscription,
+        'amounts', d.granted, 'balances', creditgate.balances(after, now));
+    end if;
 
     insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at,
-                                         idempotency_key, fingerprint)
-    values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', wanted, allocations,
+                                         idempotency_key, fingerprint, asked_for)
+    values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', d.granted, d.allocations,
             now + make_interval(secs => (request ->> 'lease')::integer), now,
-            request #>> '{idempotency,key}', request #>> '{idempotency,fingerprint}')
+            request #>> '{idempotency,key}', request #>> '{idempotency,fingerprint}', case when d.granted <> wanted then wanted end)
     on conflict (id) do nothing;
     -- The id came to be meanwhile where our lock does not reach: a tombstone without a subscription, or another user's.
     -- Nothing has been drawn yet; asked again, it is there to be read.
     if not found then return creditgate.reserve(request); end if;
 
-    for position in 1 .. cardinality(after) loop
-      continue when not drawn[position];
-      if not (before[position]).met or (after[position]).cycle <> (before[position]).cycle then
-        perform creditgate.record_meeting(before[position], after[position], subscription, now);
-      end if;
-      perform creditgate.write_row(after[position]);
-    end loop;
+    perform creditgate.write_drawn(subscription, d.before, after, d.drawn, now);
   else
     select array_agg(creditgate.roll(c::creditgate.credit_row, now)) into after from unnest(rows) c;
   end if;
 
   return jsonb_build_object('id', request -> 'id', 'outcome', 'reserved', 'subscription', subscription,
-    'amounts', wanted, 'balances', creditgate.balances(after, now));
+    'amounts', case when reservation.id is null then d.granted else reservation.amounts end, 'balances', creditgate.balances(after, now));
 end
 $$;
 revoke all on function creditgate.reserve(jsonb) from public, anon, authenticated, service_role;

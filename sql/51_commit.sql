@@ -1,5 +1,7 @@
 -- Keeps what a call used and gives the rest back: {"id", "user"?, "amounts"?: {"ai": 1}}, or a plain
 -- number where a single type was reserved. No amounts: everything.
+--   "more"?: true        what exceeds the reservation is drawn in addition where there is enough, else not charged: the answer tells
+--   "response"?: {...}   kept for a repeated request under the same idempotency key
 create or replace function creditgate.commit(request jsonb)
 returns jsonb
 language plpgsql volatile
@@ -9,8 +11,12 @@ declare
   amounts jsonb := nullif(request -> 'amounts', 'null');
   held record;
   reservation creditgate.reservations;
+  more constant boolean := request -> 'more' = 'true';
 begin
   if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
+  if request ? 'response' and not creditgate.is_response(request -> 'response') then
+    return creditgate.invalid(request, 'response must give a status, headers and a body in base64');
+  end if;
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
 
   held := creditgate.hold(request);
@@ -32,6 +38,11 @@ begin
     return creditgate.invalid(request, 'amounts must name the credit types that were reserved, each of them');
   end if;
 
+  if more then
+    if reservation.state = 'open' then reservation := creditgate.reserve_more(reservation, amounts); end if;
+    select jsonb_object_agg(a.key, least(a.value, reservation.amounts -> a.key)) into amounts from jsonb_each(amounts) a;
+  end if;
+
   if reservation.state = 'committed' then
     if amounts <> creditgate.kept_amounts(reservation) then
       return jsonb_build_object('id', reservation.id, 'outcome', 'conflict', 'state', 'committed',
@@ -41,6 +52,12 @@ begin
     return jsonb_build_object('id', reservation.id, 'outcome', 'exceeds', 'amounts', reservation.amounts);
   else
     perform creditgate.end_reservation(reservation, 'committed', amounts, clock_timestamp());
+    if request ? 'response' and reservation.idempotency_key is not null then
+      insert into creditgate.responses (reservation_id, subscription_id, user_id, status, headers, body, stored_at)
+      values (reservation.id, reservation.subscription_id, reservation.user_id, (request #>> '{response,status}')::integer,
+              request #> '{response,headers}', decode(request #>> '{response,body}', 'base64'), clock_timestamp())
+      on conflict (reservation_id) do nothing;
+    end if;
   end if;
   return jsonb_build_object('id', reservation.id, 'outcome', 'committed', 'amounts', amounts);
 end

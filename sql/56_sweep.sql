@@ -14,6 +14,7 @@ declare
   after creditgate.credit_row;
   expired integer := 0;
   cycles integer := 0;
+  forgotten integer;
   bounded boolean := false;
   now timestamptz;
 begin
@@ -48,7 +49,15 @@ begin
     cycles := cycles + 1;
   end loop;
 
-  return jsonb_build_object('outcome', 'swept', 'expired', expired, 'cycles', cycles, 'more', bounded or expired + cycles >= most);
+  -- Kept responses that are too old to be sent. What someone else is deleting is left to them.
+  with old as (
+    select s.reservation_id from creditgate.responses s
+    where s.stored_at <= clock_timestamp() - interval '24 hours' order by s.stored_at limit most for update skip locked
+  )
+  delete from creditgate.responses s using old where s.reservation_id = old.reservation_id;
+  get diagnostics forgotten = row_count;
+
+  return jsonb_build_object('outcome', 'swept', 'expired', expired, 'cycles', cycles, 'more', bounded or expired + cycles >= most or forgotten = most);
 end
 $$;
 revoke all on function creditgate.sweep(jsonb) from public, anon, authenticated, service_role;

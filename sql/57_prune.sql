@@ -26,6 +26,7 @@ begin
     -- An ended reservation never changes; another prune may have taken it before the lock was ours.
     delete from creditgate.reservations r where r.id = reservation.id;
     continue when not found;
+    delete from creditgate.responses s where s.reservation_id = reservation.id;
     delete from creditgate.acts a
     where a.subscription_id = reservation.subscription_id and a.kind = 'reversal' and a.subject = reservation.id::text;
     foreach allocation in array reservation.allocations loop

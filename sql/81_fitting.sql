@@ -10,9 +10,11 @@ set enable_nestloop = off
 as $$
 declare
   ending uuid[] := array(
-    select s.id from (select distinct d.id from unnest(subscriptions) as d (id) where d.id is not null) s
+    select s.id from (select d.id, count(*) as many from unnest(subscriptions) as d (id) where d.id is not null group by d.id) s
     where (select true from creditgate.reservations r
-           where r.subscription_id = s.id and r.state = 'open' and r.lease_until <= clock_timestamp() limit 1));
+           where r.subscription_id = s.id and r.state = 'open' and r.lease_until <= clock_timestamp() limit 1)
+       or (select true from creditgate.reservations r
+           where r.subscription_id = s.id and r.state = 'open' limit 1 offset greatest({{max_open}} - s.many, 0)));
 begin
   if cardinality(busy) = 0 and cardinality(ending) = 0 and array_position(types, null) is null and array_remove(keys, null) = '{}' then
     return null;

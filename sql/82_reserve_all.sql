@@ -1,7 +1,8 @@
 -- Answers an array of reserves in one pass: one lock, one read and one write for each subscription and row, however many
 -- elements draw on it. Answers are JSON by position; null for an element that needs more than that and is answered by itself:
 --
--- - several types, an idempotency key that is known already, a lease of its subscription that is over;
+-- - several types, an amount that may be less, a session to look up, a dry run; an idempotency key that is known already; a lease
+--   of its subscription that is over, or too many that are open;
 -- - a group (a subscription and a type) that asks for more than its first row with anything left can give;
 -- - whatever stands behind such an element in its subscription: who asks first is answered first.
 --
@@ -45,6 +46,11 @@ begin
   ) r;
   if not well_formed or (select count(distinct i.id) from unnest(ids) as i (id)) < cardinality(ids) then
     raise exception 'creditgate: an element is malformed, or two have one id' using errcode = '22023';
+  end if;
+
+  if requests @? '$[*] ? (exists (@.least) || exists (@.session) || exists (@.dryRun))' then
+    types := array(select case when not e.value ?| array['least', 'session', 'dryRun'] then types[e.n] end
+                   from jsonb_array_elements(requests) with ordinality as e (value, n) order by e.n);
   end if;
 
   subscriptions := creditgate.subscriptions_of_users(spenders);

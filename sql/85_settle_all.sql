@@ -1,5 +1,6 @@
 -- Answers an array of commits or of refunds in few passes. Answers are JSON by position; null for an element that needs more
--- than that (one that has ended, whose lease is over, or that keeps a part of several allocations) and is answered by itself.
+-- than that (one that has ended, whose lease is over, that keeps a part of several allocations, exceeds what is reserved or keeps
+-- its response) and is answered by itself.
 -- Raises an error, with nothing done, where an element is malformed or unknown, or a row is in another writer's hands.
 -- `busy`: the subscriptions that could not be locked.
 create or replace function creditgate.settle_all(operation text, requests jsonb, out answers text[], out subscriptions uuid[], out busy uuid[])
@@ -30,6 +31,11 @@ begin
   held := subscriptions;
   if cardinality(busy) > 0 then
     held := array(select case when s.id <> all (busy) then s.id end from unnest(subscriptions) with ordinality as s (id, n) order by s.n);
+  end if;
+
+  if requests @? '$[*] ? (exists (@.more) || exists (@.response))' then
+    held := array(select case when not e.value ?| array['more', 'response'] then held[e.n] end
+                  from jsonb_array_elements(requests) with ordinality as e (value, n) order by e.n);
   end if;
 
   if operation = 'commit' then

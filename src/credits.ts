@@ -1,5 +1,7 @@
+import { describeValue } from './amount.ts'
 import type { EventListener } from './events.ts'
 import type { User } from './identity/identity.ts'
+import type { Amounts, Balance } from './ledger/ledger.ts'
 import type { Statement } from './outcome.ts'
 
 /**
@@ -9,25 +11,32 @@ import type { Statement } from './outcome.ts'
 export interface Credits {
   /** The reservation's id, a UUID. */
   readonly id: string
+  /** The credit type that is reserved; of several, the first that the route names. */
   readonly creditType: string
-  /** How many credits are reserved. */
+  /** How many credits of `creditType` are reserved. */
   readonly amount: number
-  /** What the user had left once they were reserved; null: unlimited. */
+  /** What the user had left of `creditType` once they were reserved; null: unlimited. */
   readonly remaining: number | null
+  /** How many credits are reserved, by credit type. */
+  readonly amounts: Amounts
+  /** What the user had left once they were reserved, by credit type. */
+  readonly balances: Readonly<Record<string, Balance>>
   readonly user: User | undefined
   /**
-   * Charges this many credits instead of all that are reserved. More than reserved is clamped, with an `overage` event.
-   * @throws TypeError when it is not a whole number of 0 or more.
+   * Charges this many credits instead of all that are reserved. More than reserved is clamped, with an `overage` event,
+   * unless the route has `surplus: 'reserve-more'`. Where several types are reserved, an amount for each that differs; types
+   * that are left out are charged in full.
+   * @throws TypeError when it is not a whole number of 0 or more, or names a type that is not reserved.
    */
-  commit(actual: number): void
+  commit(actual: number | Amounts): void
   /** Charges nothing, whatever the response will be. */
   refund(): void
   /**
    * Says how much has been delivered so far. It makes the route metered: a client that leaves in mid-stream pays for
    * this and no more, and so does a process that is killed, up to the last report that reached the database.
-   * @throws TypeError when it is not a whole number of 0 or more.
+   * @throws TypeError as `commit` does.
    */
-  report(deliveredSoFar: number): void
+  report(deliveredSoFar: number | Amounts): void
   /**
    * Hands the reservation to a background job, which settles it by its id: `guard.commit(id, n)` or `guard.refund(id)`, from
    * any process. Resolves with the id once the database has the new lease; from then on the response decides nothing, and
@@ -46,54 +55,88 @@ export interface CreditsRecord {
   readonly statement: Statement
 }
 
-export function createCredits(
-  facts: Pick<Credits, 'id' | 'creditType' | 'amount' | 'remaining' | 'user'>,
-  { metered, emit, onReport, detach }: { readonly metered: boolean; readonly emit: EventListener; readonly onReport: () => void; readonly detach: Credits['detach'] },
-): CreditsRecord {
-  const { id, creditType, amount, remaining, user } = facts
-  let actual: number | undefined
-  let reported: number | undefined
+export interface CreditsOptions {
+  readonly metered: boolean
+  /** More than is reserved is left for the settlement to reserve in addition. */
+  readonly reservesMore: boolean
+  readonly emit: EventListener
+  readonly onReport: () => void
+  readonly detach: Credits['detach']
+}
+
+export function createCredits(facts: Pick<Credits, 'id' | 'creditType' | 'amounts' | 'balances' | 'user'>, options: CreditsOptions): CreditsRecord {
+  const { id, creditType, amounts, balances, user } = facts
+  const { metered, reservesMore, emit } = options
+  let actual: Amounts | undefined
+  let reported: Amounts | undefined
   let refund = false
 
-  const clamp = (method: string, value: number): number => {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new TypeError(`creditgate: credits.${method}() takes a whole number of credits, 0 or more; it was given ${String(value)}`)
-    }
-    return Math.min(value, amount)
-  }
   const credits: Credits = Object.freeze({
     id,
     creditType,
-    amount,
-    remaining,
+    amount: amounts[creditType] ?? 0,
+    remaining: balances[creditType]?.remaining ?? null,
+    amounts,
+    balances,
     user,
-    commit(value: number) {
-      actual = clamp('commit', value)
+    commit(value: number | Amounts) {
+      const given = { ...amounts, ...readAmounts('commit', value, amounts) }
+      const clamped = clamp(given, amounts)
+      const exceeds = clamped !== given
+      actual = reservesMore ? given : clamped
       refund = false
-      if (value > amount) emit({ type: 'overage', reservation: id, creditType, actual: value, charged: actual })
+      if (exceeds && !reservesMore) emit({ type: 'overage', reservation: id, actual: given, charged: clamped })
     },
     refund() {
       refund = true
     },
-    report(value: number) {
-      const before = reported
-      reported = Math.max(reported ?? 0, clamp('report', value))
-      if (reported !== before) onReport()
+    report(value: number | Amounts) {
+      const grown = grow(reported, clamp(readAmounts('report', value, amounts), amounts), amounts)
+      if (grown === reported) return
+      reported = grown
+      options.onReport()
     },
-    detach,
+    detach: options.detach,
   })
   return {
     credits,
     get statement(): Statement {
-      return { reserved: amount, actual, refund, reported, metered: metered || reported !== undefined }
+      return { reserved: amounts, actual, refund, reported, metered: metered || reported !== undefined }
     },
   }
 }
 
 /** What the handler of a request that passes free sees: nothing reserved, nothing to say. */
-export function createFreeCredits(creditType: string): Credits {
+export function createFreeCredits([creditType, ...more]: readonly [string, ...string[]]): Credits {
+  const amounts = Object.freeze(Object.fromEntries([creditType, ...more].map((type) => [type, 0])))
   return createCredits(
-    { id: '', creditType, amount: 0, remaining: null, user: undefined },
-    { metered: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve('') },
+    { id: '', creditType, amounts, balances: {}, user: undefined },
+    // Nothing can exceed nothing: no events of a reservation that is none.
+    { metered: false, reservesMore: true, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve('') },
   ).credits
+}
+
+function readAmounts(method: string, value: unknown, reserved: Amounts): Amounts {
+  const types = Object.keys(reserved)
+  const given: unknown = types.length === 1 && typeof value !== 'object' ? { [types[0] as string]: value } : value
+  const refuse = (what: string) => new TypeError(`creditgate: credits.${method}() takes a whole number of credits, 0 or more${types.length === 1 ? '' : `, for each of ${types.join(', ')}`}; it was given ${what}`)
+  if (typeof given !== 'object' || given === null) throw refuse(describeValue(given))
+  for (const [type, amount] of Object.entries(given)) {
+    if (!types.includes(type)) throw refuse(`an amount for "${type}", which is not reserved`)
+    if (!Number.isSafeInteger(amount) || (amount as number) < 0) throw refuse(describeValue(amount))
+  }
+  return given as Amounts
+}
+
+/** Gives back the very object where nothing exceeds. */
+function clamp(given: Amounts, most: Amounts): Amounts {
+  const types = Object.keys(given)
+  if (types.every((type) => (given[type] ?? 0) <= (most[type] ?? 0))) return given
+  return Object.fromEntries(types.map((type) => [type, Math.min(given[type] ?? 0, most[type] ?? 0)]))
+}
+
+/** The higher of each, for every type that is reserved; the very object before where nothing grew. */
+function grow(before: Amounts | undefined, given: Amounts, reserved: Amounts): Amounts {
+  if (before !== undefined && Object.keys(given).every((type) => (given[type] ?? 0) <= (before[type] ?? 0))) return before
+  return Object.fromEntries(Object.keys(reserved).map((type) => [type, Math.max(before?.[type] ?? 0, given[type] ?? 0)]))
 }

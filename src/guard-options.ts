@@ -4,12 +4,17 @@ import type { Admits } from './identity/identify.ts'
 import type { IdempotencyMode } from './idempotency.ts'
 import type { Identity } from './identity/identity.ts'
 import type { GroupCommitOptions } from './ledger/group-commit.ts'
-import type { Ledger } from './ledger/ledger.ts'
+import type { Amounts, Ledger } from './ledger/ledger.ts'
 import { parseOptions } from './options.ts'
-import { decideSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
+import type { OutagePolicy } from './outage.ts'
+import { createSettleBy, decideSettlement, type AbortPolicy, type Outcome, type Settlement, type Statement } from './outcome.ts'
+import { createRecorderOptions, replayOptions, type ReplayOptions } from './replay.ts'
 
 /** Decides what becomes of a reservation. Pure: it may be called for any outcome, and must not wait. */
 export type SettleBy = (outcome: Outcome, statement: Statement) => Settlement
+
+/** `shadow`: routes decide, tell (event, headers) and break nothing: no call is denied, none is charged. */
+export type Mode = 'enforce' | 'shadow'
 
 export interface GuardOptions<CreditType extends string> {
   /** Who is calling: `supabaseJwt({ url })`. */
@@ -32,6 +37,13 @@ export interface GuardOptions<CreditType extends string> {
   readonly onEvent?: EventListener
   /** Replaces the table in `decideSettlement`. */
   readonly settleBy?: SettleBy
+  /** Default `enforce`. `shadow` shows what a guard would do before it does it. */
+  readonly mode?: Mode
+  /**
+   * Each reserve also looks, in its own round trip, whether the token's session still exists and its user is not banned. Default
+   * false: a token is good until it expires, as everywhere in Supabase.
+   */
+  readonly verifySession?: boolean
   /**
    * Calls that arrive while others are in flight travel together, as one array. Default true, but false on Cloudflare
    * Workers, where a request may not wait for what another one started. Then each call travels alone.
@@ -44,11 +56,29 @@ export interface RouteOptions extends Admits {
   readonly metered?: boolean
   /** Replaces the guard's `settleBy` for this route. */
   readonly settleBy?: SettleBy
+  /** What a client pays who leaves before the end. Default `delivered`: the table in `decideSettlement`. Not beside `settleBy`. */
+  readonly onAbort?: AbortPolicy
+  /** When `commit(actual)` exceeds what is reserved: `clamp` charges what is reserved; `reserve-more` draws the rest in addition, where there is enough. Default `clamp`. */
+  readonly surplus?: 'clamp' | 'reserve-more'
+  /**
+   * Where there is not enough for the whole amount, what is left is reserved, but no less than `min`: `credits.amount` says how
+   * much it is. One number for every type, 1 or more, or one for each; types that are left out must be had in full.
+   */
+  readonly affordable?: { readonly min: number | Amounts }
+  /** Replaces the guard's mode for this route. */
+  readonly mode?: Mode
+  /** While the database cannot be reached. Default `closed`: 503. */
+  readonly onOutage?: OutagePolicy
   /**
    * The `Idempotency-Key` header: at most one of a key's requests is charged. `required`: a request without one is 400;
    * `off`: the header means nothing here. Default `optional`.
    */
   readonly idempotency?: IdempotencyMode
+  /**
+   * Keeps the response of a charged request with an `Idempotency-Key`, in Postgres, for 24 hours: the same user's next request
+   * with the key gets it again. Default false: 409 `already-charged`.
+   */
+  readonly replay?: boolean | ReplayOptions
 }
 
 const callable = <Signature>() => z.custom<Signature>((value) => typeof value === 'function', 'must be a function')
@@ -90,24 +120,45 @@ const guardOptions = z
     topUpUrl: z.url().optional(),
     onEvent: callable<EventListener>().default(() => logFaults),
     settleBy: callable<SettleBy>().default(() => decideSettlement),
+    mode: z.enum(['enforce', 'shadow']).default('enforce'),
+    verifySession: z.boolean().default(false),
     groupCommit: z.unknown().default(sharesConnections).transform(readGroupCommit),
   })
   .refine((options) => options.maxHoldSeconds >= options.leaseSeconds, { path: ['maxHoldSeconds'], error: 'must not be shorter than leaseSeconds' })
 
-const routeOptions = z.strictObject({
+const least = z.number().int().min(1).max(2_147_483_647)
+
+const routeOptions = z
+  .strictObject({
   metered: z.boolean().default(false),
   settleBy: callable<SettleBy>().optional(),
+  onAbort: z.enum(['delivered', 'charge', 'refund']).optional(),
+  surplus: z.enum(['clamp', 'reserve-more']).default('clamp'),
+  affordable: z.strictObject({ min: z.union([least, z.record(z.string(), least)]) }).optional(),
+  mode: z.enum(['enforce', 'shadow']).optional(),
+  onOutage: z.union([z.literal('closed'), z.strictObject({ openUpTo: least })]).default('closed'),
   idempotency: z.enum(['optional', 'required', 'off']).default('optional'),
+  replay: z.union([z.boolean(), replayOptions]).default(false),
   allowAnonymous: z.boolean().default(false),
   allowOAuthClients: z.union([z.boolean(), z.array(z.string().min(1))]).default(false),
 })
+  .refine(({ settleBy, onAbort }) => settleBy === undefined || onAbort === undefined, { path: ['onAbort'], error: 'must not stand beside settleBy, which decides by itself' })
+  .refine(({ idempotency, replay }) => idempotency !== 'off' || replay === false, { path: ['replay'], error: 'needs the Idempotency-Key header, which is off' })
+  .transform(({ onAbort, replay, settleBy, ...rest }) => ({
+    ...rest,
+    settleBy: settleBy ?? (onAbort && createSettleBy(onAbort)),
+    replay: replay === false ? undefined : createRecorderOptions(replay === true ? replayOptions.parse({}) : replay),
+  }))
+
+export type ParsedGuardOptions = Readonly<z.output<typeof guardOptions>>
+export type ParsedRouteOptions = Readonly<z.output<typeof routeOptions>>
 
 /** @throws TypeError naming each option that is unknown or wrong. */
-export function parseGuardOptions(options: unknown): Readonly<z.output<typeof guardOptions>> {
+export function parseGuardOptions(options: unknown): ParsedGuardOptions {
   return parseOptions('createGuard', guardOptions, options)
 }
 
 /** @throws TypeError naming each option that is unknown or wrong. */
-export function parseRouteOptions(options: unknown): Readonly<z.output<typeof routeOptions>> {
+export function parseRouteOptions(options: unknown): ParsedRouteOptions {
   return parseOptions('requireCredits', routeOptions, options)
 }

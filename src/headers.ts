@@ -8,11 +8,11 @@ import type { Balance } from './ledger/ledger.ts'
  * - `Credits-Remaining: ai=97`
  * - `Credits-Reset: ai=86400`, in seconds
  */
-export function createCreditsHeaders(id: string, balances: Readonly<Record<string, Balance>>): Readonly<Record<string, string>> {
+export function createCreditsHeaders(id: string | undefined, balances: Readonly<Record<string, Balance>>): Readonly<Record<string, string>> {
   const [reservation, remainders, resets]: [string[], string[], string[]] = [[], [], []]
   for (const [type, { remaining, resetsIn }] of Object.entries(balances)) {
     const key = createKey(type)
-    reservation.push(`${key}="${id}"`)
+    if (id !== undefined) reservation.push(`${key}="${id}"`)
     if (remaining !== null) remainders.push(`${key}=${remaining}`)
     if (resetsIn !== null) resets.push(`${key}=${Math.max(0, resetsIn)}`)
   }

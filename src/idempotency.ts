@@ -13,12 +13,12 @@ const KEY = /^[\x21-\x7e]{1,255}$/
 
 /**
  * Reads which attempt of a client a request is, after the IETF draft "The Idempotency-Key HTTP Header Field". The key counts
- * for a subscription, method, route and credit type (a route may require several); its fingerprint is over method, path,
+ * for a subscription, method, route and its credit types (a route may have several guards); its fingerprint is over method, path,
  * query and body. Both reach the database as digests: what clients put into keys and bodies is not stored.
  */
 export async function readIdempotency<Context>(
   request: GuardRequest<Context>,
-  { mode, creditType }: { readonly mode: IdempotencyMode; readonly creditType: string },
+  { mode, creditTypes }: { readonly mode: IdempotencyMode; readonly creditTypes: readonly string[] },
 ): Promise<Keyed> {
   const { idempotencyKey: key, method, describe } = request
   if (mode === 'off') return { outcome: 'keyed', idempotency: undefined }
@@ -30,7 +30,7 @@ export async function readIdempotency<Context>(
   const { route, url, body } = (await describe?.()) ?? { route: '', url: '', body: undefined }
   return {
     outcome: 'keyed',
-    idempotency: { key: await digest(JSON.stringify([method, route, creditType, key])), fingerprint: await digest(JSON.stringify([method, url]), body) },
+    idempotency: { key: await digest(JSON.stringify([method, route, creditTypes.toSorted().join(' '), key])), fingerprint: await digest(JSON.stringify([method, url]), body) },
   }
 }
 

@@ -19,6 +19,7 @@ const databaseConfig = z.strictObject({
   creditTypes: z
     .record(z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/, 'a credit type is named like "ai" or "skipTrace"'), tableName)
     .refine((types) => Object.keys(types).length > 0, 'at least one credit type is needed')
+    .refine((types) => new Set(Object.values(types).map((table) => splitTable(table)).map(({ schema, name }) => `${schema}.${name}`)).size === Object.keys(types).length, 'each credit type needs a table of its own')
     .default({ ai: 'AICredits', lead: 'LeadCredits', skipTrace: 'SkipTraceCredits' }),
   subscriptions: z
     .strictObject({
@@ -30,6 +31,7 @@ const databaseConfig = z.strictObject({
     .prefault({}),
   sweepEveryMinutes: z.number().int().min(1).max(59).nullable().default(null),
   pruneAfterDays: z.number().int().min(1).max(3650).nullable().default(null),
+  maxOpenReservations: z.number().int().min(1).max(1_000_000).default(1000),
 }).refine((config) => config.pruneAfterDays === null || config.sweepEveryMinutes !== null, {
   path: ['pruneAfterDays'],
   error: 'is done by the scheduled sweep: give sweepEveryMinutes too',
@@ -47,6 +49,7 @@ const databaseConfig = z.strictObject({
  * - `subscriptions.activeStatuses`: the values that mean active. Default `['active', 'trialing']`.
  * - `sweepEveryMinutes`: where the database has pg_cron, a sweep is scheduled at this pace, 1 to 59. Default null: none.
  * - `pruneAfterDays`: that sweep also deletes reservations that ended so long ago, 1 to 3650. Default null: they are kept.
+ * - `maxOpenReservations`: how many calls of one subscription may be open at once, 1 to 1000000; more are refused with 429. Default 1000.
  *
  * Table names may carry their schema (`billing.AICredits`); without one it is `public`.
  */
@@ -60,7 +63,7 @@ export type DatabaseConfig = z.input<typeof databaseConfig>
 export function assembleMigration(config: DatabaseConfig = {}): string {
   const parsed = databaseConfig.safeParse(config)
   if (!parsed.success) throw new TypeError(`creditgate: the database configuration is wrong\n${z.prettifyError(parsed.error)}`)
-  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays } = parsed.data
+  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays, maxOpenReservations } = parsed.data
 
   const types = Object.entries(creditTypes).map(([type, table]) => {
     const { schema, name } = splitTable(table)
@@ -86,6 +89,7 @@ export function assembleMigration(config: DatabaseConfig = {}): string {
       statusColumn === null ? '' : `,\n      ${quoteIdentifier(statusColumn)} text not null default ${quoteLiteral(activeStatuses[0] ?? '')}`,
     sweep_every_minutes: String(sweepEveryMinutes),
     prune_after_days: String(pruneAfterDays),
+    max_open: String(maxOpenReservations),
     status_condition: statusColumn === null ? '' : ` and s.${quoteIdentifier(statusColumn)}::text in (${statuses})`,
   }
 

@@ -1,4 +1,5 @@
 import type { BodyEnd } from './observe-body.ts'
+import type { Recorder } from './recorder.ts'
 
 /** The part of Node's `ServerResponse` that tells how a response went. */
 export interface NodeResponseLike {
@@ -32,4 +33,60 @@ function describeEnd({ errored, writableFinished }: NodeResponseLike): BodyEnd['
   // Before `writableFinished`: a host may end a broken response with a word of its own.
   if (errored !== null) return CONNECTION_LOST.has((errored as { code?: unknown }).code) ? 'aborted' : 'failed'
   return writableFinished ? 'finished' : 'aborted'
+}
+
+/** The part of Node's `ServerResponse` that sends. */
+export interface RecordableResponseLike {
+  statusCode: number
+  getHeaders(): Readonly<Record<string, unknown>>
+  writeHead(status: number, ...rest: never[]): unknown
+  write(chunk: never, ...rest: never[]): unknown
+  end(...rest: never[]): unknown
+}
+
+/**
+ * Hands what a handler sends to a recorder, as the handler sends it: before what stands outside (compression) has changed it.
+ * Headers are read when the first byte is about to leave.
+ */
+export function recordResponse(response: RecordableResponseLike, recorder: Recorder): void {
+  const { writeHead, write, end } = response as unknown as Record<'writeHead' | 'write' | 'end', (...given: unknown[]) => unknown>
+  let hasBegun = false
+
+  function begin(status: number, passed: unknown): void {
+    if (hasBegun) return
+    hasBegun = true
+    recorder.begin(status, [...listHeaders(response.getHeaders()), ...listHeaders(passed)])
+  }
+
+  function take(chunk: unknown, encoding: unknown): void {
+    begin(response.statusCode, undefined)
+    if (typeof chunk === 'string') recorder.write(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'))
+    else if (chunk instanceof Uint8Array) recorder.write(chunk)
+  }
+
+  Object.assign(response, {
+    writeHead(status: number, ...rest: unknown[]) {
+      begin(status, rest.at(-1))
+      return writeHead.call(response, status, ...rest)
+    },
+    write(chunk: unknown, ...rest: unknown[]) {
+      take(chunk, rest[0])
+      return write.call(response, chunk, ...rest)
+    },
+    end(...given: unknown[]) {
+      take(given[0], given[1])
+      return end.call(response, ...given)
+    },
+  })
+}
+
+/** Headers by name, as `getHeaders` gives them and `writeHead` takes them: also as a flat list of names and values. */
+function listHeaders(headers: unknown): (readonly [string, string])[] {
+  if (typeof headers !== 'object' || headers === null) return []
+  const pairs: (readonly [unknown, unknown])[] = Array.isArray(headers)
+    ? headers.every(Array.isArray)
+      ? (headers as [unknown, unknown][])
+      : headers.flatMap((name: unknown, index) => (index % 2 === 0 ? [[name, headers[index + 1] as unknown] as const] : []))
+    : Object.entries(headers)
+  return pairs.filter(([, value]) => value !== undefined).map(([name, value]) => [String(name), Array.isArray(value) ? value.join(', ') : String(value)])
 }

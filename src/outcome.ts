@@ -1,4 +1,5 @@
 import { isAmount } from './amount.ts'
+import type { Amounts } from './ledger/ledger.ts'
 
 /** The facts of a response that has ended, as a host's adapter reports them. */
 export interface Outcome {
@@ -12,21 +13,21 @@ export interface Outcome {
   readonly started: boolean
 }
 
-/** What the handler said about the charge while it ran. */
+/** What the handler said about the charge while it ran. Amounts name each credit type that is reserved. */
 export interface Statement {
-  readonly reserved: number
-  /** Given to `commit(actual)`. */
-  readonly actual: number | undefined
+  readonly reserved: Amounts
+  /** Given to `commit(actual)`. Above `reserved` only where the route's surplus is reserved in addition. */
+  readonly actual: Amounts | undefined
   /** `refund()` was called, after any `commit(actual)`. */
   readonly refund: boolean
-  /** The highest amount given to `report(deliveredSoFar)`. */
-  readonly reported: number | undefined
+  /** The highest amounts given to `report(deliveredSoFar)`. */
+  readonly reported: Amounts | undefined
   /** The charge follows what is delivered: the route says so, or the handler reported. */
   readonly metered: boolean
 }
 
-/** What becomes of a reservation. `amount` may be less than was reserved; the rest is given back. */
-export type Settlement = { readonly outcome: 'commit'; readonly amount: number } | { readonly outcome: 'refund' }
+/** What becomes of a reservation. `amounts` names each reserved type, and may be less than was reserved; the rest is given back. */
+export type Settlement = { readonly outcome: 'commit'; readonly amounts: Amounts } | { readonly outcome: 'refund' }
 
 /**
  * The table that decides every charge. `settleBy` replaces it for a guard or a route.
@@ -56,14 +57,34 @@ export function decideSettlement(outcome: Outcome, statement: Statement): Settle
   return commit(metered ? (actual ?? reported) : (actual ?? reserved))
 }
 
-/** Whether a rule's answer can be carried out on so many reserved credits. A rule written in JavaScript may answer anything. */
-export function isSettlement(answer: unknown, reserved: number): answer is Settlement {
+/**
+ * What a client pays who leaves before the end. `delivered`: by the table. `charge`: the handler's actual amount, else all,
+ * since the work is done all the same. `refund`: nothing.
+ */
+export type AbortPolicy = 'delivered' | 'charge' | 'refund'
+
+/** The table, with another answer to a client that has left. What the handler called `refund()` on, or that failed, stays refunded. */
+export function createSettleBy(onAbort: AbortPolicy): (outcome: Outcome, statement: Statement) => Settlement {
+  if (onAbort === 'delivered') return decideSettlement
+  return (outcome, statement) => {
+    const left = outcome.ended === 'aborted' && !outcome.threw && outcome.status < 400 && !statement.refund
+    if (!left) return decideSettlement(outcome, statement)
+    return onAbort === 'charge' ? commit(statement.actual ?? statement.reserved) : REFUND
+  }
+}
+
+/** Whether a rule's answer can be carried out on what is reserved. A rule written in JavaScript may answer anything. */
+export function isSettlement(answer: unknown, reserved: Amounts, most: Amounts = reserved): answer is Settlement {
   if (typeof answer !== 'object' || answer === null || !('outcome' in answer)) return false
-  return answer.outcome === 'refund' || (answer.outcome === 'commit' && 'amount' in answer && isAmount(answer.amount, reserved))
+  if (answer.outcome === 'refund') return true
+  if (answer.outcome !== 'commit' || !('amounts' in answer) || typeof answer.amounts !== 'object' || answer.amounts === null) return false
+  const { amounts } = answer as { amounts: Amounts }
+  const types = Object.keys(reserved)
+  return Object.keys(amounts).length === types.length && types.every((type) => isAmount(amounts[type], Math.max(reserved[type] ?? 0, most[type] ?? 0)))
 }
 
 const REFUND: Settlement = Object.freeze({ outcome: 'refund' })
 
-function commit(amount: number | undefined): Settlement {
-  return amount === undefined ? REFUND : { outcome: 'commit', amount }
+function commit(amounts: Amounts | undefined): Settlement {
+  return amounts === undefined ? REFUND : { outcome: 'commit', amounts }
 }

@@ -21,6 +21,7 @@ const PROBLEMS = {
   'request-in-progress': { status: 409, title: 'An earlier request with this key is still being answered' },
   'already-charged': { status: 409, title: 'An earlier request with this key was answered and charged' },
   'idempotency-key-reused': { status: 422, title: 'This key was used for another request' },
+  'too-many-open': { status: 429, title: 'Too many requests of this subscription are being answered' },
   'server-error': { status: 500, title: 'The server cannot answer this request' },
   'credits-unavailable': { status: 503, title: 'Credits cannot be checked at the moment' },
 } as const
@@ -30,6 +31,7 @@ const CHALLENGES: Partial<Record<ProblemName, Record<string, string>>> = {
   unauthenticated: { 'WWW-Authenticate': 'Bearer' },
   'invalid-token': { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
   'request-in-progress': { 'Retry-After': '5' },
+  'too-many-open': { 'Retry-After': '5' },
   'credits-unavailable': { 'Retry-After': '5' },
 }
 
@@ -57,6 +59,10 @@ export function createRefusal(answer: Exclude<ReserveAnswer, { outcome: 'reserve
       return createProblem('already-charged')
     case 'key_reused':
       return createProblem('idempotency-key-reused')
+    case 'too_many_open':
+      return createProblem('too-many-open')
+    case 'session_over':
+      return createProblem('invalid-token')
     default:
       return undefined
   }

@@ -2,17 +2,22 @@ import type { EventListener } from './events.ts'
 import { Deadline, type GiveUpSignal } from './give-up.ts'
 import { asFault } from './ledger/fault.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
-import type { CommitAnswer, RefundAnswer } from './ledger/ledger.ts'
+import type { Amounts, CommitAnswer, CommitRequest, RefundAnswer, StoredAnswer } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
 import { sleep } from './sleep.ts'
 import type { CreateTimeouts } from './timeouts.ts'
 
-/** A reservation that is to be settled. `until`: when its lease ends, on the clock of `performance.now()`. */
+/** A reservation that is to be settled. */
 export interface Unsettled {
   readonly id: string
   readonly user: string
-  readonly creditType: string
+  readonly reserved: Amounts
+  /** When its lease ends, on the clock of `performance.now()`. */
   readonly until: number
+  /** What a commit exceeds the reservation by is reserved in addition, where there is enough. */
+  readonly reservesMore?: boolean
+  /** Kept with a commit. */
+  readonly response?: StoredAnswer
 }
 
 export interface Settler {
@@ -20,8 +25,11 @@ export interface Settler {
   expect(id: string): void
   /** Says that somebody else will settle it. */
   release(id: string): void
-  /** Resolves once the outcome is definite or the lease is over; never rejects. What happened is told as an event. */
-  settle(reservation: Unsettled, settlement: Settlement): Promise<void>
+  /**
+   * Resolves once the outcome is definite or the lease is over, with whether the settlement came about; never rejects. What
+   * happened is told as an event.
+   */
+  settle(reservation: Unsettled, settlement: Settlement): Promise<boolean>
   /** Resolves once nothing is left to settle, or after `milliseconds`. Returns how many were still open then. */
   drain(milliseconds: number): Promise<number>
 }
@@ -52,16 +60,13 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
     draining.clear()
   }
 
-  async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<void> {
+  async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<boolean> {
     for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
       let state: string
       const deadline = new Deadline(attempts)
       try {
         const [answer] = await ask(ledger, reservation, settlement, deadline)
-        if (answer !== undefined && answer.outcome !== 'failed') {
-          tell(reservation, settlement, answer)
-          return
-        }
+        if (answer !== undefined && answer.outcome !== 'failed') return tell(reservation, settlement, answer)
         state = answer?.code ?? 'unknown'
       } catch (error) {
         state = asFault(error).message
@@ -70,22 +75,32 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
       }
       const wait = pause * (0.5 + Math.random())
       if (performance.now() + wait >= reservation.until) {
-        emit({ type: 'unsettled', reservation: reservation.id, creditType: reservation.creditType, wanted: settlement.outcome, state })
-        return
+        tellUnsettled(reservation, settlement, state)
+        return false
       }
       await sleep(wait)
     }
   }
 
-  function tell(reservation: Unsettled, settlement: Settlement, answer: CommitAnswer | RefundAnswer): void {
-    const { id, creditType } = reservation
+  function tell(reservation: Unsettled, settlement: Settlement, answer: CommitAnswer | RefundAnswer): boolean {
+    const { id, reserved } = reservation
     if (settlement.outcome === 'commit' && answer.outcome === 'committed') {
-      emit({ type: 'settled', reservation: id, creditType, outcome: 'committed', amount: settlement.amount })
-    } else if (settlement.outcome === 'refund' && (answer.outcome === 'refunded' || answer.outcome === 'expired')) {
-      emit({ type: 'settled', reservation: id, creditType, outcome: 'refunded', amount: 0 })
-    } else {
-      emit({ type: 'unsettled', reservation: id, creditType, wanted: settlement.outcome, state: answer.outcome })
+      const charged = answer.amounts
+      emit({ type: 'settled', reservation: id, outcome: 'committed', amounts: charged })
+      const { amounts: actual } = settlement
+      if (reservation.reservesMore === true && Object.keys(actual).some((type) => (charged[type] ?? 0) < (actual[type] ?? 0))) emit({ type: 'overage', reservation: id, actual, charged })
+      return true
     }
+    if (settlement.outcome === 'refund' && (answer.outcome === 'refunded' || answer.outcome === 'expired')) {
+      emit({ type: 'settled', reservation: id, outcome: 'refunded', amounts: Object.fromEntries(Object.keys(reserved).map((type) => [type, 0])) })
+      return true
+    }
+    tellUnsettled(reservation, settlement, answer.outcome)
+    return false
+  }
+
+  function tellUnsettled({ id, reserved }: Unsettled, settlement: Settlement, state: string): void {
+    emit({ type: 'unsettled', reservation: id, creditTypes: Object.keys(reserved), wanted: settlement.outcome, state })
   }
 
   return {
@@ -93,8 +108,9 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
     release,
     async settle(reservation, settlement) {
       expect(reservation.id)
-      await settleUntilDefinite(reservation, settlement)
+      const isSettled = await settleUntilDefinite(reservation, settlement)
       release(reservation.id)
+      return isSettled
     },
     async drain(milliseconds) {
       const time = { isUp: false }
@@ -110,7 +126,16 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
   }
 }
 
-function ask(ledger: SettlingLedger, { id, user, creditType }: Unsettled, settlement: Settlement, signal: GiveUpSignal): Promise<readonly (CommitAnswer | RefundAnswer)[]> {
+function ask(ledger: SettlingLedger, reservation: Unsettled, settlement: Settlement, signal: GiveUpSignal): Promise<readonly (CommitAnswer | RefundAnswer)[]> {
+  const { id, user, reservesMore, response } = reservation
   if (settlement.outcome === 'refund') return ledger.refund([{ id, user }], signal)
-  return ledger.commit([{ id, user, amounts: { [creditType]: settlement.amount } }], signal)
+  const { amounts } = settlement
+  const request: CommitRequest = { id, user, amounts }
+  // Absent where they say nothing, so that an ordinary commit stays one that an array answers in one pass.
+  if (response === undefined && reservesMore !== true) return ledger.commit([request], signal)
+  return ledger.commit([{ ...request, ...(reservesMore === true && exceeds(amounts, reservation.reserved) && { more: true as const }), ...(response !== undefined && { response }) }], signal)
+}
+
+function exceeds(amounts: Amounts, reserved: Amounts): boolean {
+  return Object.keys(amounts).some((type) => (amounts[type] ?? 0) > (reserved[type] ?? 0))
 }

@@ -1,6 +1,6 @@
 import { createProblem, type Problem } from '../problem.ts'
 import { readBearerToken } from './bearer.ts'
-import type { Identity, User } from './identity.ts'
+import type { Identity, User, Verification } from './identity.ts'
 
 /** Which callers a route admits beyond a user's own session. */
 export interface Admits {
@@ -17,13 +17,24 @@ export type Identification =
   | { readonly outcome: 'identified'; readonly user: User }
   | { readonly outcome: 'refused'; readonly problem: Problem; readonly cause?: unknown }
 
-/** Says who is calling, or which problem stands in the way. */
-export async function identify(identity: Identity, authorization: string | undefined, admits: Admits): Promise<Identification> {
-  const bearer = readBearerToken(authorization)
-  if (bearer.outcome === 'absent') return { outcome: 'refused', problem: createProblem('unauthenticated') }
-  if (bearer.outcome === 'malformed') return { outcome: 'refused', problem: createProblem('invalid-request') }
+/** What of a request says who is calling. */
+export interface Credentials {
+  readonly authorization: string | undefined
+  /** Verified by somebody else already, on the server. */
+  readonly claims?: unknown
+}
 
-  const verification = await identity.verify(bearer.token)
+/** Says who is calling, or which problem stands in the way. */
+export async function identify(identity: Identity, { authorization, claims }: Credentials, admits: Admits): Promise<Identification> {
+  let verification: Verification
+  if (claims !== undefined && identity.accept !== undefined) {
+    verification = identity.accept(claims)
+  } else {
+    const bearer = readBearerToken(authorization)
+    if (bearer.outcome === 'absent') return { outcome: 'refused', problem: createProblem('unauthenticated') }
+    if (bearer.outcome === 'malformed') return { outcome: 'refused', problem: createProblem('invalid-request') }
+    verification = await identity.verify(bearer.token)
+  }
   if (verification.outcome === 'rejected') return { outcome: 'refused', problem: createProblem('invalid-token') }
   if (verification.outcome === 'unavailable') {
     // The keys could not be had: the caller is not at fault, so this is no 401.

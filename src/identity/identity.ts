@@ -18,4 +18,9 @@ export type Verification =
 /** The port that turns a bearer token into a user. Never rejects for a bad token: that is an answer. */
 export interface Identity {
   verify(token: string): Promise<Verification>
+  /**
+   * Takes claims that somebody else has verified already on the server, by the same rules but for the signature. An identity
+   * without it has each token verified here.
+   */
+  accept?(claims: unknown): Verification
 }

@@ -18,6 +18,7 @@ const notFound = z.object({ id, outcome: z.literal('not_found') })
 const exceeds = z.object({ id, outcome: z.literal('exceeds'), amounts })
 const invalid = z.object({ id: z.unknown(), outcome: z.literal('invalid'), reason: z.string() })
 const failed = z.object({ id: z.unknown(), outcome: z.literal('failed'), code: z.string() })
+const storedAnswer = z.object({ status: z.number().int(), headers: z.record(z.string(), z.string()), body: z.string() })
 const elsewhere = { subscription: z.unknown() }
 const conflict = z.object({ id, outcome: z.literal('conflict'), state: z.string(), amounts: amounts.optional() })
 
@@ -39,8 +40,10 @@ export const answers = {
     refunded,
     expired,
     z.object({ id, outcome: z.literal('in_progress'), endsIn: z.number().int() }),
-    z.object({ id, outcome: z.literal('already_charged'), reservation: z.string() }),
+    z.object({ id, outcome: z.literal('already_charged'), reservation: z.string(), response: storedAnswer.optional() }),
     z.object({ id, outcome: z.literal('key_reused') }),
+    z.object({ id, outcome: z.literal('too_many_open'), most: z.number().int() }),
+    z.object({ id, outcome: z.literal('session_over') }),
     invalid,
     failed,
   ]),
@@ -83,6 +86,8 @@ export const schemaVersion = z.object({ version: z.number().int(), creditTypes: 
 
 /** What is left of one credit type. `remaining` null: unlimited. `resetsIn` (seconds) and `resetsAt` (RFC 3339) null: never. */
 export type Balance = z.infer<typeof balance>
+/** A response that is kept with its reservation: `body` in base64. */
+export type StoredAnswer = Readonly<z.infer<typeof storedAnswer>>
 export type ReserveAnswer = z.infer<typeof answers.reserve>
 export type CommitAnswer = z.infer<typeof answers.commit>
 export type RefundAnswer = z.infer<typeof answers.refund>
@@ -102,20 +107,37 @@ export interface Idempotency {
   readonly fingerprint: string
 }
 
-/** `lease`: whole seconds, 1 to 900. `id`: made by the caller, so that a lost reply is only a retry. */
+/**
+ * `lease`: whole seconds, 1 to 900. `id`: made by the caller, so that a lost reply is only a retry.
+ *
+ * - `least`: for the types it names, what is left is reserved where it is less than asked for, but no less than this.
+ * - `session`: the id of the user's session, which must still exist; and the user must not be banned.
+ * - `dryRun`: answers as it would, and holds nothing.
+ */
 export interface ReserveRequest {
   readonly id: string
   readonly user: string
   readonly amounts: Amounts
   readonly lease: number
   readonly idempotency?: Idempotency
+  readonly least?: Amounts
+  readonly session?: string
+  readonly dryRun?: true
 }
 
-/** `amounts` absent: everything that was reserved. A plain number where a single credit type was reserved. */
+/**
+ * `amounts` absent: everything that was reserved. A plain number where a single credit type was reserved.
+ *
+ * - `more`: what exceeds the reservation is drawn in addition where there is enough of it, else not charged: the answer says
+ *   what was.
+ * - `response`: kept with the commit, for requests with the same idempotency key of the same user, for 24 hours.
+ */
 export interface CommitRequest {
   readonly id: string
   readonly user?: string
   readonly amounts?: Amounts | number
+  readonly more?: true
+  readonly response?: StoredAnswer
 }
 
 export interface RefundRequest {

@@ -30,7 +30,7 @@ export const ERRANDS = {
   /** What an application does: admission, a handler, an outcome. */
   async guarded(bench) {
     const admission = await admit(bench)
-    if (admission.outcome === 'denied') return
+    if (admission.outcome !== 'admitted') return
     await sleep(bench.random.chance(0.1) ? bench.random.integer(200, 1_200) : bench.random.integer(0, 40))
     await settle(bench, admission)
   },
@@ -39,7 +39,7 @@ export const ERRANDS = {
   async metered(bench) {
     const { random, pending } = bench
     const admission = await admit(bench, random.integer(2, 6))
-    if (admission.outcome === 'denied') return
+    if (admission.outcome !== 'admitted') return
     for (let delivered = 1; delivered <= admission.credits.amount; delivered += 1) {
       admission.credits.report(delivered)
       await sleep(random.integer(50, 700))
@@ -82,7 +82,7 @@ export const ERRANDS = {
         context: {},
       }),
     )
-    if (admission.outcome === 'denied') return
+    if (admission.outcome !== 'admitted') return
     await sleep(random.integer(0, 200))
     await settle(bench, admission)
   },
@@ -106,7 +106,7 @@ export const ERRANDS = {
   async detached(bench) {
     const { plan, random, pending } = bench
     const admission = await admit(bench)
-    if (admission.outcome === 'denied') return
+    if (admission.outcome !== 'admitted') return
     const { credits } = admission
     const detached = await pending.track(credits.detach({ leaseSeconds: plan.leaseSeconds })).catch(() => undefined)
     if (detached !== undefined) bench.handOver({ reservation: detached, ...(random.chance(0.7) && { amount: random.integer(0, credits.amount) }) })

@@ -97,9 +97,9 @@ function findBrokenClaim(record: JournalRecord, books: Books): string | undefine
     const found = books.reservations.get(event.reservation)
     switch (event.type) {
       case 'reserved':
-        return found?.user === event.user && isSame(found.amounts, { [event.creditType]: event.amount }) ? undefined : describe('reserved', found)
+        return found?.user === event.user && isSame(found.amounts, event.amounts) ? undefined : describe('reserved', found)
       case 'settled':
-        if (event.outcome === 'committed') return expectKept(found, { [event.creditType]: event.amount })
+        if (event.outcome === 'committed') return expectKept(found, event.amounts)
         return found?.state === 'refunded' || found?.state === 'expired' ? undefined : describe('refunded or expired', found)
       default:
         return undefined

@@ -154,7 +154,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'a route may settle by its own rule',
-    options: { settleBy: ({ status }, { reserved }) => (status === 422 ? { outcome: 'commit', amount: reserved - 1 } : { outcome: 'refund' }) },
+    options: { settleBy: ({ status }, { reserved }) => (status === 422 ? { outcome: 'commit', amounts: { ai: (reserved['ai'] ?? 0) - 1 } } : { outcome: 'refund' }) },
     handle: () => text(422),
     status: 422,
     expected: { state: 'committed', kept: 9 },

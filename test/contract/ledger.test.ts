@@ -21,7 +21,7 @@ describe.each(Object.entries(LEDGERS))('a ledger over %s', (_name, open) => {
   }
 
   it('knows the schema version and the credit types', async () => {
-    expect(await ledger.version()).toEqual({ version: 3, creditTypes: ['ai', 'lead', 'skipTrace'] })
+    expect(await ledger.version()).toEqual({ version: 4, creditTypes: ['ai', 'lead', 'skipTrace'] })
   })
 
   it('reserves, commits a part and gives the rest back', async () => {

@@ -20,8 +20,8 @@ export const codeMutants: readonly Mutant[] = [
   },
   {
     name: 'a lost reserve is not refunded',
-    file: 'src/guard.ts',
-    find: 'if (reserving.unknown && !used) void',
+    file: 'src/hold.ts',
+    find: 'if (reserving.unknown && !isOpened && !isShadow) void',
     replace: 'if (Number.isNaN(0)) void',
     cheap: true,
     caughtBy: [test('unit/guard', 'while the outcome is unknown')],
@@ -42,7 +42,7 @@ export const codeMutants: readonly Mutant[] = [
   },
   {
     name: 'an admission settles twice',
-    file: 'src/guard.ts',
+    file: 'src/hold.ts',
     find: '(settled ??= (async',
     replace: '(settled = (async',
     cheap: true,
@@ -50,7 +50,7 @@ export const codeMutants: readonly Mutant[] = [
   },
   {
     name: 'what was handed to a background job is settled by the response',
-    file: 'src/guard.ts',
+    file: 'src/hold.ts',
     find: 'if (await detachment.resolve()) return',
     replace: 'await detachment.resolve()',
     caughtBy: [test('recovery/job', 'outlives its server')],
@@ -102,8 +102,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'a denied request runs its handler',
     file: 'adapters/express.ts',
-    find: 'res.writeHead(status, headers).end(JSON.stringify(body))\n        return false',
-    replace: 'res.writeHead(status, headers).end(JSON.stringify(body))\n        return true',
+    find: 'res.writeHead(status, headers).end(body)\n        return false',
+    replace: 'res.writeHead(status, headers).end(body)\n        return true',
     caughtBy: [test('contract/hosts', "'Express 5' refuses a bad token")],
   },
   {
@@ -144,8 +144,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'the highest report is forgotten for the last',
     file: 'src/credits.ts',
-    find: "Math.max(reported ?? 0, clamp('report', value))",
-    replace: "clamp('report', value)",
+    find: 'Math.max(before?.[type] ?? 0, given[type] ?? 0)',
+    replace: 'given[type] ?? 0',
     caughtBy: [test('unit/credits', 'keeps the highest report')],
   },
   {

@@ -76,13 +76,13 @@ export const sqlMutants: readonly Mutant[] = [
     name: 'a key is looked up before leases have ended',
     file: 'sql/50_reserve.sql',
     find: `    if exists (select from creditgate.reservations r
-               where r.subscription_id = subscription`,
+               where r.subscription_id = subscription and r.state = 'open' and r.lease_until`,
     replace: `    if request ? 'idempotency' then
       earlier := creditgate.earlier_attempt(request, subscription);
       if earlier is not null then return earlier; end if;
     end if;
     if exists (select from creditgate.reservations r
-               where r.subscription_id = subscription`,
+               where r.subscription_id = subscription and r.state = 'open' and r.lease_until`,
     cheap: true,
     caughtBy: [test('sql/attempts', 'another attempt after one that is lease over')],
   },
@@ -103,7 +103,7 @@ export const sqlMutants: readonly Mutant[] = [
   },
   {
     name: 'top-ups are spent first',
-    file: 'sql/50_reserve.sql',
+    file: 'sql/39_draw.sql',
     find: 'nulls last, c.id',
     replace: 'nulls first, c.id',
     caughtBy: [test('contract/ledger', 'through pg spends rows')],

@@ -153,7 +153,8 @@ describe('however long the history', () => {
       const after = await read()
       const spent = (figure: string) => (after[figure] ?? NaN) - (before[figure] ?? NaN)
       expect(spent('scans')).toBe(0)
-      expect(spent('open_read')).toBeLessThan(3000)
+      // What is open of their own subscriptions is counted; reading all that is open would be 3000 for each call.
+      expect(spent('open_read')).toBeLessThan(10_000)
       // Heap-only, wherever the page has room: no index of the credit tables is written. One indexed column, and it would be none.
       expect(spent('updates')).toBeGreaterThan(400)
       expect(spent('hot') / spent('updates')).toBeGreaterThan(0.5)

@@ -26,5 +26,6 @@ alter default privileges for role postgres in schema public grant all on functio
 alter default privileges for role postgres in schema public grant all on sequences to postgres, anon, authenticated, service_role;
 create schema if not exists auth;
 grant usage on schema auth to postgres, anon, authenticated, service_role;
-create table if not exists auth.users (id uuid primary key default gen_random_uuid(), email text);
-grant all on auth.users to postgres;
+create table if not exists auth.users (id uuid primary key default gen_random_uuid(), email text, banned_until timestamptz, deleted_at timestamptz);
+create table if not exists auth.sessions (id uuid primary key default gen_random_uuid(), user_id uuid not null references auth.users (id), not_after timestamptz);
+grant all on auth.users, auth.sessions to postgres;

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest'
-import { checkAmount, isAmount } from '../../src/amount.ts'
+import { isAmount } from '../../src/amount.ts'
+import { parsePrice } from '../../src/price.ts'
+
+const checkAmount = (amount: unknown, maxAmount: number) => parsePrice(['ai', amount as number], { creditTypes: ['ai'], maxAmount })
 
 it.each([0, 1, 7, 100])('accepts %d', (amount) => {
   expect(isAmount(amount, 100)).toBe(true)

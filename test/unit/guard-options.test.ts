@@ -19,6 +19,8 @@ describe("a guard's options", () => {
       maxAmount: 1_000_000,
       onEvent: logFaults,
       settleBy: decideSettlement,
+      mode: 'enforce',
+      verifySession: false,
       groupCommit: { maxBatch: 256, maxInFlight: 2, maxWaiting: 10_000 },
     })
   })
@@ -89,12 +91,24 @@ describe("a guard's options", () => {
 
 describe("a route's options", () => {
   it('have the documented defaults', () => {
-    expect(parseRouteOptions({})).toEqual({ metered: false, idempotency: 'optional', allowAnonymous: false, allowOAuthClients: false })
+    expect(parseRouteOptions({})).toEqual({ metered: false, surplus: 'clamp', onOutage: 'closed', idempotency: 'optional', allowAnonymous: false, allowOAuthClients: false })
   })
 
   it.each<[string, object]>([
     ['metered', { metered: 1 }],
     ['settleBy', { settleBy: {} }],
+    ['onAbort', { onAbort: 'keep' }],
+    ['onAbort', { onAbort: 'charge', settleBy: () => ({ outcome: 'refund' }) }],
+    ['surplus', { surplus: 'more' }],
+    ['min', { affordable: {} }],
+    ['min', { affordable: { min: 0 } }],
+    ['min', { affordable: { min: { ai: 1.5 } } }],
+    ['mode', { mode: 'off' }],
+    ['onOutage', { onOutage: 'open' }],
+    ['onOutage', { onOutage: { openUpTo: 0 } }],
+    ['replay', { replay: { maxBytes: -1 } }],
+    ['replay', { replay: { headers: ['Set-Cookie'] } }],
+    ['replay', { replay: true, idempotency: 'off' }],
     ['idempotency', { idempotency: true }],
     ['allowAnonymous', { allowAnonymous: 'yes' }],
     ['allowOAuthClients', { allowOAuthClients: 'app-1' }],

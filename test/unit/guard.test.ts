@@ -40,7 +40,7 @@ function create(script: Parameters<typeof createScriptedLedger>[0] = {}, options
 }
 
 function expectAdmitted(admission: Admission) {
-  if (admission.outcome !== 'admitted') expect.fail(`denied: ${admission.problem.name}`)
+  if (admission.outcome !== 'admitted') expect.fail(`not admitted: ${admission.outcome}`)
   return { credits: admission.credits, headers: admission.headers, settle: (outcome: Outcome) => admission.settle(outcome) }
 }
 
@@ -76,7 +76,7 @@ describe('a request that is admitted', () => {
     expect(ledger.calls).toMatchObject([{ operation: 'reserve', request: { id: credits.id, user: user.id, amounts: { ai: 2 }, lease: 60 } }])
     expect(credits).toMatchObject({ creditType: 'ai', amount: 2, remaining: 98, user })
     expect(headers).toMatchObject({ 'Credits-Reservation': `ai="${credits.id}"`, 'Credits-Remaining': 'ai=98', 'Credits-Reset': 'ai=60' })
-    expect(events).toEqual([{ type: 'reserved', reservation: credits.id, user: user.id, creditType: 'ai', amount: 2 }])
+    expect(events).toEqual([{ type: 'reserved', reservation: credits.id, user: user.id, amounts: { ai: 2 } }])
     await settle(finished)
   })
 
@@ -108,10 +108,10 @@ describe('a request that is admitted', () => {
 
   it("is settled by the route's own table, else by the guard's", async () => {
     const never = vi.fn(() => ({ outcome: 'refund' }) as const)
-    const half = vi.fn(() => ({ outcome: 'commit', amount: 1 }) as const)
+    const half = vi.fn(() => ({ outcome: 'commit', amounts: { ai: 1 } }) as const)
     const { admit, ledger } = create({}, { settleBy: never })
     await expectAdmitted(await admit()).settle(finished)
-    expect(never).toHaveBeenCalledExactlyOnceWith(finished, { reserved: 2, actual: undefined, refund: false, reported: undefined, metered: false })
+    expect(never).toHaveBeenCalledExactlyOnceWith(finished, { reserved: { ai: 2 }, actual: undefined, refund: false, reported: undefined, metered: false })
     await expectAdmitted(await admit({ route: { settleBy: half, metered: true } })).settle(finished)
     expect(half).toHaveBeenCalledExactlyOnceWith(finished, expect.objectContaining({ metered: true }))
     expect(ledger.calls.map(({ operation }) => operation)).toEqual(['reserve', 'refund', 'reserve', 'commit'])
@@ -130,7 +130,7 @@ describe('a request that is admitted', () => {
     const { settle } = expectAdmitted(await admit())
     await expect(settle({ ...finished, status: 500 })).resolves.toBeUndefined()
     expect(ledger.calls.at(-1)).toMatchObject({ operation: 'refund' })
-    expect(events).toContainEqual({ type: 'fault', error, creditType: 'ai' })
+    expect(events).toContainEqual({ type: 'fault', error, creditTypes: ['ai'] })
   })
 
   it.each<unknown>([
@@ -139,10 +139,10 @@ describe('a request that is admitted', () => {
     {},
     Promise.resolve({ outcome: 'refund' }),
     { outcome: 'commit' },
-    { outcome: 'commit', amount: 3 },
-    { outcome: 'commit', amount: -1 },
-    { outcome: 'commit', amount: 0.5 },
-    { outcome: 'keep', amount: 1 },
+    { outcome: 'commit', amounts: { ai: 3 } },
+    { outcome: 'commit', amounts: { ai: -1 } },
+    { outcome: 'commit', amounts: { ai: 0.5 } },
+    { outcome: 'keep', amounts: { ai: 1 } },
   ])("is settled by the guard's own table when the route's answers %o", async (nonsense) => {
     const { admit, ledger, events } = create({}, { settleBy: () => nonsense as Settlement })
     await expectAdmitted(await admit()).settle(finished)
@@ -201,7 +201,7 @@ describe('a request that is denied', () => {
     expect(await admit({ ...request, amount })).toMatchObject({ outcome: 'denied', problem: { name } })
     expect(amount).not.toHaveBeenCalled()
     expect(ledger.calls).toEqual([])
-    expect(events.at(-1)).toEqual({ type: 'denied', problem: name, user: undefined, creditType: 'ai' })
+    expect(events.at(-1)).toEqual({ type: 'denied', problem: name, user: undefined, creditTypes: ['ai'] })
   })
 
   it('for want of keys tells the developer why', async () => {
@@ -226,7 +226,7 @@ describe('a request that is denied', () => {
     const { admit, events } = create({ reserve })
     const denied = await admit()
     expect(denied).toMatchObject({ outcome: 'denied', problem: { name } })
-    expect(events).toContainEqual({ type: 'denied', problem: name, user: user.id, creditType: 'ai' })
+    expect(events).toContainEqual({ type: 'denied', problem: name, user: user.id, creditTypes: ['ai'] })
     expect(events.some(({ type }) => type === 'fault')).toBe(name === 'server-error' || name === 'credits-unavailable')
     if (name === 'server-error') expect(JSON.stringify(denied)).not.toMatch(/developer|permission|function|conflict/)
   })
@@ -296,7 +296,7 @@ describe('an amount that is computed', () => {
     const { admit, ledger, events } = create()
     const denied = await admit({ amount: () => amount as number })
     expect(denied).toMatchObject({ outcome: 'denied', problem: { name: 'invalid-request', status: 400, body: { detail: 'The amount of credits must be a whole number from 0 to 1000000.' } } })
-    expect(events).toEqual([{ type: 'denied', problem: 'invalid-request', user: user.id, creditType: 'ai' }])
+    expect(events).toEqual([{ type: 'denied', problem: 'invalid-request', user: user.id, creditTypes: ['ai'] }])
     expect(ledger.calls).toEqual([])
   })
 
@@ -339,7 +339,7 @@ describe('a reservation that the handler detaches', () => {
     credits.commit(1)
     await settle({ ...finished, status: 500 })
     expect(ledger.calls).toMatchObject([{ operation: 'reserve' }, { operation: 'extend', request: { id: credits.id, user: user.id, lease: 300 } }])
-    expect(events).toContainEqual({ type: 'detached', reservation: credits.id, creditType: 'ai', leaseSeconds: 300 })
+    expect(events).toContainEqual({ type: 'detached', reservation: credits.id, creditTypes: ['ai'], leaseSeconds: 300 })
   })
 
   it('stays with the response when that fails', async () => {

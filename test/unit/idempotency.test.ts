@@ -8,7 +8,7 @@ const request = (overrides: Partial<GuardRequest<object>> & { body?: Uint8Array 
   return { method: 'POST', authorization: undefined, context: {}, idempotencyKey: 'key-1', describe: () => ({ route, url, body }), ...rest }
 }
 
-const readIdempotency = (given: GuardRequest<object>, mode: IdempotencyMode, creditType = 'ai') => readKeyed(given, { mode, creditType })
+const readIdempotency = (given: GuardRequest<object>, mode: IdempotencyMode, creditType = 'ai') => readKeyed(given, { mode, creditTypes: [creditType] })
 
 async function read(given: GuardRequest<object>, creditType = 'ai') {
   const keyed = await readIdempotency(given, 'optional', creditType)

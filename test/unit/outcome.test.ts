@@ -1,18 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from '../../src/outcome.ts'
+import type { Amounts } from '../../src/ledger/ledger.ts'
+import { createSettleBy, decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from '../../src/outcome.ts'
 
 const refund: Settlement = { outcome: 'refund' }
-const commit = (amount: number): Settlement => ({ outcome: 'commit', amount })
+const ai = (amount: number): Amounts => ({ ai: amount })
+const commit = (amount: number): Settlement => ({ outcome: 'commit', amounts: ai(amount) })
 
-const fixed: Statement = { reserved: 10, actual: undefined, refund: false, reported: undefined, metered: false }
-const actual4: Statement = { ...fixed, actual: 4 }
-const actual0: Statement = { ...fixed, actual: 0 }
+const fixed: Statement = { reserved: ai(10), actual: undefined, refund: false, reported: undefined, metered: false }
+const actual4: Statement = { ...fixed, actual: ai(4) }
+const actual0: Statement = { ...fixed, actual: ai(0) }
 const refunded: Statement = { ...fixed, refund: true }
 const metered: Statement = { ...fixed, metered: true }
-const reported3: Statement = { ...metered, reported: 3 }
-const reported0: Statement = { ...metered, reported: 0 }
-const reported3actual4: Statement = { ...reported3, actual: 4 }
+const reported3: Statement = { ...metered, reported: ai(3) }
+const reported0: Statement = { ...metered, reported: ai(0) }
+const reported3actual4: Statement = { ...reported3, actual: ai(4) }
 const reported3refunded: Statement = { ...reported3, refund: true }
 
 const finished: Outcome = { status: 200, threw: false, ended: 'finished', started: true }
@@ -67,8 +69,8 @@ describe('whatever happened', () => {
     started: fc.boolean(),
   })
   const statements: fc.Arbitrary<Statement> = fc.integer({ min: 0, max: 2_147_483_647 }).chain((reserved) => {
-    const amount = fc.option(fc.integer({ min: 0, max: reserved }), { nil: undefined })
-    return fc.record({ reserved: fc.constant(reserved), actual: amount, refund: fc.boolean(), reported: amount, metered: fc.boolean() })
+    const amount = fc.option(fc.integer({ min: 0, max: reserved }).map(ai), { nil: undefined })
+    return fc.record({ reserved: fc.constant(ai(reserved)), actual: amount, refund: fc.boolean(), reported: amount, metered: fc.boolean() })
   })
 
   it('commits a whole number from 0 to what was reserved, or refunds', () => {
@@ -76,9 +78,9 @@ describe('whatever happened', () => {
       fc.property(outcomes, statements, (outcome, statement) => {
         const settlement = decideSettlement(outcome, statement)
         if (settlement.outcome === 'refund') return
-        expect(settlement.amount).toSatisfy(Number.isSafeInteger)
-        expect(settlement.amount).toBeGreaterThanOrEqual(0)
-        expect(settlement.amount).toBeLessThanOrEqual(statement.reserved)
+        expect(settlement.amounts['ai']).toSatisfy(Number.isSafeInteger)
+        expect(settlement.amounts['ai']).toBeGreaterThanOrEqual(0)
+        expect(settlement.amounts['ai']).toBeLessThanOrEqual(statement.reserved['ai'] ?? 0)
       }),
       { numRuns: 2000 },
     )
@@ -112,7 +114,7 @@ describe('whatever happened', () => {
 
 describe("a rule's answer on 10 reserved credits", () => {
   it.each<unknown>([refund, commit(0), commit(10), { outcome: 'refund', amount: 99 }])('can be carried out: %o', (answer) => {
-    expect(isSettlement(answer, 10)).toBe(true)
+    expect(isSettlement(answer, ai(10))).toBe(true)
   })
 
   it.each<unknown>([
@@ -126,19 +128,62 @@ describe("a rule's answer on 10 reserved credits", () => {
     commit(-1),
     commit(0.5),
     commit(NaN),
-    { outcome: 'commit', amount: '1' },
-    { outcome: 'keep', amount: 1 },
+    { outcome: 'commit', amounts: ai('1' as unknown as number) },
+    { outcome: 'commit', amounts: {} },
+    { outcome: 'commit', amounts: { lead: 1 } },
+    { outcome: 'commit', amounts: { ai: 1, lead: 0 } },
+    { outcome: 'commit', amounts: 1 },
+    { outcome: 'commit', amount: 1 },
+    { outcome: 'keep', amounts: ai(1) },
   ])('cannot be carried out: %o', (answer) => {
-    expect(isSettlement(answer, 10)).toBe(false)
+    expect(isSettlement(answer, ai(10))).toBe(false)
   })
 
   it('can always be carried out when the table gives it', () => {
     const outcomes = fc.record({ status: fc.integer({ min: 100, max: 599 }), threw: fc.boolean(), ended: fc.constantFrom('finished' as const, 'aborted' as const, 'failed' as const), started: fc.boolean() })
-    const amount = fc.option(fc.integer({ min: 0, max: 10 }), { nil: undefined })
+    const amount = fc.option(fc.integer({ min: 0, max: 10 }).map(ai), { nil: undefined })
     fc.assert(
       fc.property(outcomes, amount, amount, fc.boolean(), fc.boolean(), (outcome, actual, reported, isRefund, isMetered) => {
-        expect(isSettlement(decideSettlement(outcome, { reserved: 10, actual, reported, refund: isRefund, metered: isMetered }), 10)).toBe(true)
+        expect(isSettlement(decideSettlement(outcome, { reserved: ai(10), actual, reported, refund: isRefund, metered: isMetered }), ai(10))).toBe(true)
       }),
     )
+  })
+})
+
+describe('a policy for clients that leave', () => {
+  const left: Outcome = { ...finished, ended: 'aborted' }
+  const before: Outcome = { ...left, started: false }
+
+  it.each<[string, Outcome, Statement, Settlement]>([
+    ['before the first byte', before, fixed, commit(10)],
+    ['before the first byte, with an actual amount', before, actual4, commit(4)],
+    ['in mid-stream', left, reported3, commit(10)],
+    ['after refund()', left, refunded, refund],
+    ['with a status of failure', { ...left, status: 500 }, fixed, refund],
+    ['when the handler threw', { ...left, threw: true }, fixed, refund],
+  ])('charge: %s', (_case, outcome, statement, settlement) => {
+    expect(createSettleBy('charge')(outcome, statement)).toEqual(settlement)
+  })
+
+  it.each<[string, Outcome, Statement]>([['before the first byte', before, reported3], ['in mid-stream', left, fixed], ['with an actual amount', left, actual4]])('refund: %s', (_case, outcome, statement) => {
+    expect(createSettleBy('refund')(outcome, statement)).toEqual(refund)
+  })
+
+  it('changes nothing else', () => {
+    for (const policy of ['delivered', 'charge', 'refund'] as const) {
+      for (const [, outcome, ...rows] of cases) {
+        if (outcome.ended === 'aborted' && policy !== 'delivered') continue
+        for (const [, statement, settlement] of rows) expect(createSettleBy(policy)(outcome, statement)).toEqual(settlement)
+      }
+    }
+  })
+})
+
+describe('the answer of a rule where the surplus is reserved in addition', () => {
+  it.each([
+    [commit(12), true],
+    [commit(13), false],
+  ])('%o', (answer, can) => {
+    expect(isSettlement(answer, ai(10), ai(12))).toBe(can)
   })
 })

@@ -9,7 +9,7 @@ import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted
 
 const id = '0198f6b4-0000-7000-8000-000000000000'
 const user = '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11'
-const commit = (amount: number): Settlement => ({ outcome: 'commit', amount })
+const commit = (amount: number): Settlement => ({ outcome: 'commit', amounts: { ai: amount } })
 const refund: Settlement = { outcome: 'refund' }
 const lost = createFault('', 'fetch failed')
 
@@ -27,21 +27,21 @@ function create(script: { commit?: Step | Step[]; refund?: Step | Step[] }): { r
 }
 
 /** A reservation whose lease ends in so many seconds. */
-const reservation = (seconds = 60) => ({ id, user, creditType: 'ai', until: performance.now() + seconds * 1000 })
+const reservation = (seconds = 60) => ({ id, user, reserved: { ai: 3 }, until: performance.now() + seconds * 1000 })
 
 describe('a settlement', () => {
   it('commits what it says, of the credit type, for the user', async () => {
     const { settler, ledger, events } = create({ commit: { outcome: 'committed', amounts: { ai: 3 } } })
     await settler.settle(reservation(), commit(3))
     expect(ledger.calls).toMatchObject([{ operation: 'commit', request: { id, user, amounts: { ai: 3 } } }])
-    expect(events).toEqual([{ type: 'settled', reservation: id, creditType: 'ai', outcome: 'committed', amount: 3 }])
+    expect(events).toEqual([{ type: 'settled', reservation: id, outcome: 'committed', amounts: { ai: 3 } }])
   })
 
   it('refunds', async () => {
     const { settler, ledger, events } = create({ refund: { outcome: 'refunded' } })
     await settler.settle(reservation(), refund)
     expect(ledger.calls).toMatchObject([{ operation: 'refund', request: { id, user } }])
-    expect(events).toEqual([{ type: 'settled', reservation: id, creditType: 'ai', outcome: 'refunded', amount: 0 }])
+    expect(events).toEqual([{ type: 'settled', reservation: id, outcome: 'refunded', amounts: { ai: 0 } }])
   })
 
   it.each<[string, Settlement, Step, GuardEvent['type']]>([
@@ -57,7 +57,7 @@ describe('a settlement', () => {
     const { settler, ledger, events } = create({ commit: answer, refund: answer })
     await settler.settle(reservation(), settlement)
     expect(ledger.calls).toHaveLength(1)
-    expect(events).toMatchObject([{ type, reservation: id, creditType: 'ai' }])
+    expect(events).toMatchObject([{ type, reservation: id }])
     if (type === 'unsettled') expect(events).toMatchObject([{ wanted: settlement.outcome, state: (answer as { outcome: string }).outcome }])
   })
 
@@ -93,7 +93,7 @@ describe('a settlement', () => {
     const last = ledger.calls.at(-1)?.at ?? 0
     expect(last).toBeLessThan(until)
     expect(last).toBeGreaterThan(until - 7_500)
-    expect(events).toEqual([{ type: 'unsettled', reservation: id, creditType: 'ai', wanted: 'commit', state: 'fetch failed' }])
+    expect(events).toEqual([{ type: 'unsettled', reservation: id, creditTypes: ['ai'], wanted: 'commit', state: 'fetch failed' }])
   })
 
   it('gives up an attempt that hangs after ten seconds, and tries again', async () => {
@@ -175,7 +175,7 @@ describe('draining', () => {
       import { createSharedTimeouts } from ${JSON.stringify(new URL('../../src/timeouts.ts', import.meta.url).href)}
       const answer = () => new Promise((resolve) => setTimeout(resolve, 50, [{ id: 'r', outcome: 'refunded' }]))
       const settler = createSettler({ refund: answer }, () => undefined, createSharedTimeouts)
-      settler.settle({ id: 'r', user: 'u', creditType: 'ai', until: performance.now() + 60_000 }, { outcome: 'refund' })
+      settler.settle({ id: 'r', user: 'u', reserved: { ai: 1 }, until: performance.now() + 60_000 }, { outcome: 'refund' })
       settler.drain(60_000).then((left) => console.log(left))`
     const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], { timeout: 8_000, encoding: 'utf8' })
     expect(output.trim()).toBe('0')

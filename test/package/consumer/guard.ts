@@ -33,10 +33,10 @@ export const guard = createGuard({
   ledger,
   leaseSeconds: 30,
   onEvent: (event: GuardEvent) => {
-    if (event.type === 'settled') console.log(event.reservation, event.amount)
+    if (event.type === 'settled') console.log(event.reservation, event.amounts['ai'])
     if (event.type === 'fault' && event.error instanceof LedgerFault) console.log(event.error.kind)
   },
-  settleBy: ({ ended }, { reserved }) => (ended === 'finished' ? { outcome: 'commit', amount: reserved } : { outcome: 'refund' }),
+  settleBy: ({ ended }, { reserved }) => (ended === 'finished' ? { outcome: 'commit', amounts: reserved } : { outcome: 'refund' }),
 })
 export const standard: Guard<'ai' | 'lead' | 'skipTrace'> = guard
 export const custom: Guard<'ai' | 'video'> = createGuard({ identity, ledger, creditTypes: ['ai', 'video'] })

@@ -18,7 +18,7 @@ function answering(verification: Verification): Identity & { readonly asked: str
 
 it('gives the user of a verified token', async () => {
   const identity = answering({ outcome: 'verified', user })
-  expect(await identify(identity, 'Bearer abc', {})).toEqual({ outcome: 'identified', user })
+  expect(await identify(identity, { authorization: 'Bearer abc' }, {})).toEqual({ outcome: 'identified', user })
   expect(identity.asked).toEqual(['abc'])
 })
 
@@ -28,18 +28,18 @@ it.each([
   ['a doubled header', 'Bearer abc, Bearer def', 'invalid-request', 400],
 ] as const)('refuses %s without asking for a verification', async (_case, authorization, name, status) => {
   const identity = answering({ outcome: 'verified', user })
-  expect(await identify(identity, authorization, {})).toMatchObject({ outcome: 'refused', problem: { name, status } })
+  expect(await identify(identity, { authorization }, {})).toMatchObject({ outcome: 'refused', problem: { name, status } })
   expect(identity.asked).toEqual([])
 })
 
 it("refuses a rejected token as the caller's fault", async () => {
-  const refusal = await identify(answering({ outcome: 'rejected' }), 'Bearer abc', {})
+  const refusal = await identify(answering({ outcome: 'rejected' }), { authorization: 'Bearer abc' }, {})
   expect(refusal).toMatchObject({ outcome: 'refused', problem: { name: 'invalid-token', status: 401 } })
 })
 
 it('refuses when the keys cannot be had, as our fault, and hands on the cause', async () => {
   const cause = new Error('no route to host')
-  const refusal = await identify(answering({ outcome: 'unavailable', cause }), 'Bearer abc', {})
+  const refusal = await identify(answering({ outcome: 'unavailable', cause }), { authorization: 'Bearer abc' }, {})
   expect(refusal).toMatchObject({ outcome: 'refused', problem: { name: 'credits-unavailable', status: 503 }, cause })
 })
 
@@ -64,7 +64,7 @@ describe("the policy for callers beyond a user's own session", () => {
     ['both at once, when only one is admitted', anonymousApp, { allowAnonymous: true }, 'refused'],
     ['both at once, when both are admitted', anonymousApp, { allowAnonymous: true, allowOAuthClients: true }, 'identified'],
   ])('decides about %s', async (_case, caller, admits, outcome) => {
-    const identification = await identify(answering({ outcome: 'verified', user: caller }), 'Bearer abc', admits)
+    const identification = await identify(answering({ outcome: 'verified', user: caller }), { authorization: 'Bearer abc' }, admits)
     expect(identification.outcome).toBe(outcome)
     if (identification.outcome === 'refused') expect(identification.problem).toMatchObject({ name: 'forbidden', status: 403 })
   })

@@ -1,0 +1,111 @@
+import { attemptUntil } from './attempts.ts'
+import type { EventListener } from './events.ts'
+import { Deadline } from './give-up.ts'
+import type { GuardLedger } from './ledger/guard-ledger.ts'
+import type { Amounts, ReserveRequest } from './ledger/ledger.ts'
+import type { Settlement } from './outcome.ts'
+import { createReservationId } from './reservation-id.ts'
+import type { Settler } from './settler.ts'
+import { sleep } from './sleep.ts'
+import type { Timeouts } from './timeouts.ts'
+
+/**
+ * What a route answers while the database cannot be reached. `closed`: 503. `openUpTo`: calls are admitted with nothing held,
+ * as long as no more than so many credits of this process are outstanding; they are collected when the database is back.
+ */
+export type OutagePolicy = 'closed' | { readonly openUpTo: number }
+
+/** The calls of one route that were admitted with nothing held. It is kept in memory: a process that ends forgets it. */
+export interface Tab {
+  /** Admits a call, unless that would pass the bound. */
+  open(request: ReserveRequest): boolean
+  /** Charges what a call owes once the database can be reached again. Resolves then; never rejects. */
+  collect(request: ReserveRequest, settlement: Settlement): Promise<void>
+}
+
+export interface Debts {
+  createTab(openUpTo: number): Tab
+  /** Gives up what is still to be collected, each with its event. */
+  abandon(): void
+}
+
+const FIRST_PAUSE_MILLISECONDS = 250
+const LONGEST_PAUSE_MILLISECONDS = 30_000
+
+export interface DebtServices {
+  readonly ledger: Pick<GuardLedger, 'reserve'>
+  readonly settler: Settler
+  readonly emit: EventListener
+  readonly calls: Timeouts
+}
+
+export function createDebts({ ledger, settler, emit, calls }: DebtServices): Debts {
+  let abandoning = new AbortController()
+
+  function createTab(openUpTo: number): Tab {
+    let outstanding = 0
+
+    async function charge(request: ReserveRequest, amounts: Amounts): Promise<void> {
+      const { signal } = abandoning
+      const { user, amounts: reserved, lease, idempotency } = request
+      // No session is asked about: the work is done. The same id first: the reserve that seemed lost may have arrived.
+      let { id } = request
+      for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
+        const state = await reserveAndCommit({ id, user, amounts: reserved, lease, least: amounts, ...(idempotency !== undefined && { idempotency }) }, amounts)
+        if (state === 'charged' || state === 'already_charged') {
+          emit({ type: 'collected', reservation: request.id, user, amounts: state === 'charged' ? amounts : {} })
+          return
+        }
+        // Ended meanwhile, with nothing charged: another reservation, for the same debt.
+        if (state === 'expired' || state === 'refunded') id = createReservationId()
+        else if (state !== 'unanswered' || signal.aborted) {
+          emit({ type: 'uncollected', reservation: request.id, user, amounts, state })
+          return
+        }
+        await Promise.race([sleep(pause * (0.5 + Math.random())), new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+      }
+    }
+
+    async function reserveAndCommit(request: ReserveRequest, amounts: Amounts): Promise<string> {
+      const deadline = new Deadline(calls)
+      const attempted = await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
+      deadline.end()
+      if (attempted.outcome === 'unanswered') return 'unanswered'
+      const { answer } = attempted
+      if (answer.outcome === 'committed') return 'charged'
+      if (answer.outcome !== 'reserved') return answer.outcome
+      const unsettled = { id: request.id, user: request.user, reserved: answer.amounts, until: performance.now() + request.lease * 1000, reservesMore: true }
+      return (await settler.settle(unsettled, { outcome: 'commit', amounts })) ? 'charged' : 'expired'
+    }
+
+    return {
+      open({ id, user, amounts }) {
+        const more = sum(amounts)
+        if (outstanding + more > openUpTo) return false
+        outstanding += more
+        settler.expect(id)
+        emit({ type: 'opened', reservation: id, user, amounts, outstanding })
+        return true
+      },
+      async collect(request, settlement) {
+        const { id, user, amounts, lease } = request
+        if (settlement.outcome === 'refund') await settler.settle({ id, user, reserved: amounts, until: performance.now() + lease * 1000 }, settlement)
+        else await charge(request, settlement.amounts)
+        outstanding -= sum(amounts)
+        settler.release(id)
+      },
+    }
+  }
+
+  return {
+    createTab,
+    abandon() {
+      abandoning.abort()
+      abandoning = new AbortController()
+    },
+  }
+}
+
+function sum(amounts: Amounts): number {
+  return Object.values(amounts).reduce((total, amount) => total + amount, 0)
+}

@@ -1,0 +1,56 @@
+/** A response as it is kept for a repeated request, and sent again. */
+export interface StoredResponse {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array<ArrayBuffer>
+}
+
+/** Takes down what a response sends, as its adapter sees it pass. */
+export interface Recorder {
+  /** The head, when it is known and before it is sent. Called again, the last one stands. */
+  begin(status: number, headers: Iterable<readonly [name: string, value: string]>): void
+  /** Bytes of the body, in order. */
+  write(chunk: Uint8Array): void
+}
+
+export interface RecorderOptions {
+  /** A larger body is not kept. */
+  readonly maxBytes: number
+  /** Which headers are kept, in lower case. */
+  readonly headers: ReadonlySet<string>
+}
+
+/** A recorder, and for the guard alone what it took down; undefined: no head, or too large a body. */
+export function createRecorder({ maxBytes, headers: kept }: RecorderOptions): Recorder & { read(): StoredResponse | undefined } {
+  let head: { readonly status: number; readonly headers: Record<string, string> } | undefined
+  let chunks: Uint8Array[] = []
+  let bytes = 0
+
+  return {
+    begin(status, headers) {
+      head = { status, headers: Object.fromEntries(Array.from(headers, ([name, value]) => [name.toLowerCase(), value]).filter(([name]) => kept.has(name as string))) as Record<string, string> }
+    },
+    write(chunk) {
+      bytes += chunk.length
+      // Nothing of a body that is too large stays in memory.
+      if (bytes > maxBytes) chunks = []
+      else chunks.push(chunk.slice())
+    },
+    read() {
+      if (head === undefined || bytes > maxBytes) return undefined
+      const body = new Uint8Array(bytes)
+      let offset = 0
+      for (const chunk of chunks) {
+        body.set(chunk, offset)
+        offset += chunk.length
+      }
+      return { ...head, body }
+    },
+  }
+}
+
+/** The stored response as a `Response`, for hosts whose response is a value. A status that allows no body gets none. */
+export function createResponse({ status, headers, body }: StoredResponse): Response {
+  return new Response([101, 204, 205, 304].includes(status) ? null : body, { status, headers })
+}

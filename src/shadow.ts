@@ -1,0 +1,64 @@
+import type { Admission } from './admission.ts'
+import { createCredits } from './credits.ts'
+import type { EventListener } from './events.ts'
+import { createCreditsHeaders } from './headers.ts'
+import type { User } from './identity/identity.ts'
+import type { Amounts, Balance } from './ledger/ledger.ts'
+import type { Outcome, Settlement, Statement } from './outcome.ts'
+import type { ProblemName } from './problem.ts'
+
+const MODE = { 'Credits-Mode': 'shadow' }
+
+export interface ShadowFacts {
+  readonly user: User
+  readonly creditTypes: readonly [string, ...string[]]
+  readonly amounts: Amounts
+  readonly balances: Readonly<Record<string, Balance>>
+  readonly metered: boolean
+  readonly decide: (outcome: Outcome, statement: Statement) => Settlement
+  readonly emit: EventListener
+}
+
+/** A call that would be admitted: its handler sees what it would see, the client its balance, and nothing is held or charged. */
+export function createShadow({ user, creditTypes, amounts, balances, metered, decide, emit }: ShadowFacts): Admission {
+  const record = createCredits(
+    { id: '', creditType: creditTypes[0], amounts, balances, user },
+    {
+      metered,
+      reservesMore: false,
+      emit: () => undefined,
+      onReport: () => undefined,
+      detach: () => Promise.reject(new Error('creditgate: a call in shadow mode cannot be detached: nothing is held')),
+    },
+  )
+  emit({ type: 'shadowed', user: user.id, creditTypes, amounts, problem: undefined })
+  let isSettled = false
+  return {
+    outcome: 'admitted',
+    credits: record.credits,
+    headers: addMode(createCreditsHeaders(undefined, balances)),
+    settle(outcome) {
+      if (!isSettled) tell(decide(outcome, record.statement))
+      isSettled = true
+      return Promise.resolve()
+    },
+  }
+
+  function tell(settlement: Settlement): void {
+    const isCommit = settlement.outcome === 'commit'
+    const none = Object.fromEntries(creditTypes.map((type) => [type, 0]))
+    emit({ type: 'shadow-settled', user: user.id, outcome: isCommit ? 'committed' : 'refunded', amounts: isCommit ? settlement.amounts : none })
+  }
+}
+
+/** A call that would be denied passes all the same: shadow mode breaks nothing. */
+export function createShadowDenial(admitFree: Extract<Admission, { outcome: 'admitted' }>, facts: { readonly user: string | undefined; readonly creditTypes: readonly string[]; readonly problem: ProblemName; readonly emit: EventListener }): Admission {
+  const { emit, ...denied } = facts
+  emit({ type: 'shadowed', ...denied, amounts: undefined })
+  return { ...admitFree, headers: addMode({}) }
+}
+
+function addMode(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const exposed = headers['Access-Control-Expose-Headers']
+  return { ...MODE, ...headers, 'Access-Control-Expose-Headers': exposed === undefined || exposed === '' ? 'Credits-Mode' : `${exposed}, Credits-Mode` }
+}
