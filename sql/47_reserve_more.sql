@@ -1,6 +1,6 @@
 -- Draws in addition what a commit exceeds its open reservation by, where there is enough of every type; else changes
 -- nothing. Returns the reservation as it then is. The caller holds the subscription's lock and has checked the amounts.
-create or replace function creditgate.reserve_more(reservation creditgate.reservations, amounts jsonb)
+create or replace function creditgate.reserve_more(reservation creditgate.reservations, wanted jsonb)
 returns creditgate.reservations
 language plpgsql volatile
 set search_path = ''
@@ -12,7 +12,7 @@ declare
   d record;
 begin
   select jsonb_object_agg(a.key, (a.value::text::bigint - (reservation.amounts ->> a.key)::bigint)) into surplus
-  from jsonb_each(amounts) a where a.value > reservation.amounts -> a.key;
+  from jsonb_each(wanted) a where a.value > reservation.amounts -> a.key;
   if surplus is null then return reservation; end if;
 
   select array_agg(l.*::creditgate.credit_row) into rows
@@ -25,8 +25,12 @@ begin
   perform creditgate.write_drawn(reservation.subscription_id, d.before, d.after, d.drawn, now);
   update creditgate.reservations r
   set asked_for = coalesce(r.asked_for, r.amounts),
-      amounts = (select jsonb_object_agg(m.key, greatest(m.value, amounts -> m.key)) from jsonb_each(r.amounts) m),
-      allocations = r.allocations || d.allocations
+      amounts = (select jsonb_object_agg(m.key, greatest(m.value, wanted -> m.key)) from jsonb_each(r.amounts) m),
+      -- One allocation for each row and cycle: a reversal counts what it has given back to it.
+      allocations = array(
+        select row(a.credit_type, a.row_id, a.cycle, sum(a.held), sum(a.kept))::creditgate.allocation
+        from unnest(r.allocations || d.allocations) with ordinality as a (credit_type, row_id, cycle, held, kept, n)
+        group by a.credit_type, a.row_id, a.cycle order by min(a.n))
   where r.id = reservation.id
   returning r.* into reservation;
   return reservation;

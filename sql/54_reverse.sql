@@ -69,7 +69,7 @@ begin
       (left_to_reverse ->> allocation.credit_type)::bigint,
       allocation.kept + coalesce((select sum(a.amount) from creditgate.adjustments a
                                   where a.reservation_id = reservation.id and a.kind = 'reversal'
-                                    and a.credit_type = allocation.credit_type and a.row_id = allocation.row_id), 0));
+                                    and a.credit_type = allocation.credit_type and a.row_id = allocation.row_id and a.cycle = allocation.cycle), 0));
     continue when coalesce(amount, 0) = 0;
     left_to_reverse := left_to_reverse || jsonb_build_object(
       allocation.credit_type, (left_to_reverse ->> allocation.credit_type)::bigint - amount);

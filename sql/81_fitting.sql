@@ -13,6 +13,7 @@ declare
     select s.id from (select d.id, count(*) as many from unnest(subscriptions) as d (id) where d.id is not null group by d.id) s
     where (select true from creditgate.reservations r
            where r.subscription_id = s.id and r.state = 'open' and r.lease_until <= clock_timestamp() limit 1)
+       or s.many > {{max_open}}
        or (select true from creditgate.reservations r
            where r.subscription_id = s.id and r.state = 'open' limit 1 offset greatest({{max_open}} - s.many, 0)));
 begin
