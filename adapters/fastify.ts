@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler, RouteHandlerMethod } from 'fastify'
-import { awaitClose, describeBody, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
+import { awaitClose, createResponse, describeBody, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -34,11 +34,8 @@ export function fastifyCredits<CreditType extends string>(app: FastifyInstance, 
         claims: claims?.(request),
         context: request,
       })
-      if (admission.outcome !== 'admitted') {
-        const { status, headers, body } = admission.response
-        // As bytes: to text Fastify adds a charset, which JSON has none of.
-        return reply.code(status).headers(headers).send(Buffer.from(body))
-      }
+      // A `Response`: to text Fastify would add a charset, to bytes a type.
+      if (admission.outcome !== 'admitted') return reply.send(createResponse(admission.response))
       void closed.then((end) => admission.settle({ status: reply.raw.statusCode, threw: failed.has(request), ...end }))
       request.credits = admission.credits
       for (const [name, value] of Object.entries(admission.headers)) appendHeader(reply, name, value)

@@ -90,7 +90,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
     if (isShadow) return createShadow({ user, creditTypes, amounts, balances, metered: route.metered, decide, emit })
     settler.expect(id)
     emit({ type: 'reserved', reservation: id, user: user.id, amounts })
-    return keep({ id, user, amounts, balances })
+    return keep({ id, user, amounts, balances }, idempotency !== undefined)
   }
 
   /** `unknown`: an attempt was lost and may still be carried out. */
@@ -137,7 +137,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
   }
 
   /** What is reserved stays held while the handler runs, and is settled when its response has ended. */
-  function keep(held: Held): Admission {
+  function keep(held: Held, isKeyed: boolean): Admission {
     const { id, user } = held
     const detachment = createDetachment(ledger, {
       id,
@@ -154,7 +154,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
       const { reported } = record.statement
       return { id, user: user.id, ...(reported !== undefined && { reported }) }
     })
-    const recorder = route.replay && createRecorder(route.replay)
+    const recorder = isKeyed && route.replay !== undefined ? createRecorder(route.replay) : undefined
     let settled: Promise<void> | undefined
     return {
       outcome: 'admitted',

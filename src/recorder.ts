@@ -35,7 +35,7 @@ export function createRecorder({ maxBytes, headers: kept }: RecorderOptions): Re
       bytes += chunk.length
       // Nothing of a body that is too large stays in memory.
       if (bytes > maxBytes) chunks = []
-      else chunks.push(chunk.slice())
+      else chunks.push(new Uint8Array(chunk)) // a copy: hosts use their buffers again, and the slice of a Buffer is none
     },
     read() {
       if (head === undefined || bytes > maxBytes) return undefined
