@@ -103,9 +103,12 @@ describe('in a project that has no framework and no driver', () => {
       'LedgerFault',
       'awaitClose',
       'createGuard',
+      'createResponse',
       'decideSettlement',
+      'describeBody',
       'observeBody',
       'postgresLedger',
+      'recordResponse',
       'supabaseJwt',
       'supabaseLedger',
     ])
