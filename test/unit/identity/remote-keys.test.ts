@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import type { FlattenedJWSInput, JWTHeaderParameters, JWTVerifyGetKey } from 'jose'
-import { createRemoteKeys, KeysUnavailable } from '../../../src/identity/remote-keys.ts'
+import { KeysUnavailable } from '../../../src/identity/fetch-key-set.ts'
+import { createRemoteKeys } from '../../../src/identity/remote-keys.ts'
 import { startAuthServer, type AuthServer } from '../../support/auth-server.ts'
 
 let auth: AuthServer
@@ -60,11 +61,19 @@ it('finds keys again as soon as it asks again', async () => {
   expect(await count(async () => expect(await tryOften()).toEqual(Array(10).fill('found')))).toBe(1)
 })
 
-it('goes on finding the keys it has while the endpoint fails, and does not know others', async () => {
+it('goes on finding the keys it has while the endpoint fails, and cannot say of others whether they are good', async () => {
   await find()
   travel(31)
   auth.setMode('down')
-  expect(await tryOften('unknown')).toEqual(['KeysUnavailable', ...(Array(9).fill('JWKSNoMatchingKey') as string[])])
+  expect(await count(async () => expect(await tryOften('rotated-in')).toEqual(Array(10).fill('KeysUnavailable')))).toBe(1)
+  expect(await count(async () => expect(await tryOften()).toEqual(Array(10).fill('found')))).toBe(0)
+})
+
+it('asks a failing endpoint again after a clock was set back', async () => {
+  auth.setMode('down')
+  await tryOften()
+  auth.setMode('ok')
+  travel(-86_400)
   expect(await tryOften()).toEqual(Array(10).fill('found'))
 })
 
