@@ -32,6 +32,10 @@ it.each([
   ['a quoted token', 'Bearer "abc"'],
   ['padding inside', 'Bearer a=b'],
   ['a line break', 'Bearer abc\r\nX-Admin: 1'],
+  ['a line break at its end', 'Bearer abc\n'],
+  ['a line break before it', '\r\nBearer abc'],
+  ['a no-break space at its end', 'Bearer abc\u00a0'],
+  ['a byte order mark before it', '\ufeffBearer abc'],
   ['letters outside ASCII', 'Bearer ábc'],
 ])('takes %s for malformed', (_case, header) => {
   expect(readBearerToken(header)).toEqual({ outcome: 'malformed' })
