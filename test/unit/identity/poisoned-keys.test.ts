@@ -19,7 +19,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] })
   const keys = createRemoteKeys(server.jwksUrl)
   find = (header) =>
-    Promise.resolve(keys({ alg: 'ES256', ...header } as JWTHeaderParameters, { payload: '', signature: '' } as FlattenedJWSInput)).then(
+    Promise.resolve(keys({ alg: 'ES256', ...header }, { payload: '', signature: '' })).then(
       () => 'found',
       (error: unknown) => (error as Error).name,
     )

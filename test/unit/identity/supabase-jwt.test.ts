@@ -270,6 +270,18 @@ describe('what is no compact JWS is rejected before anything is parsed or fetche
     }
   })
 
+  it('a good token whose last letter has other bits over than 0: no signature covers them', async () => {
+    const identity = supabaseJwt({ url: auth.url })
+    const token = await auth.signToken()
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const last = letters.indexOf(token.at(-1) ?? '')
+    for (let more = 1; more < 16; more += 1) {
+      const other = `${token.slice(0, -1)}${letters[last + more] ?? ''}`
+      expect(Buffer.from(other.split('.')[2] ?? '', 'base64url')).toEqual(Buffer.from(token.split('.')[2] ?? '', 'base64url'))
+      expect(await identity.verify(other)).toEqual({ outcome: 'rejected' })
+    }
+  })
+
   it('more than 8 KiB, even when signed well', async () => {
     const identity = supabaseJwt({ url: auth.url })
     const long = await auth.signToken({ pad: 'x'.repeat(5600) })
