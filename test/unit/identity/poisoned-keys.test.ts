@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, type FlattenedJWSInput, type JWK, type JWTHeaderParameters } from 'jose'
+import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { createRemoteKeys } from '../../../src/identity/remote-keys.ts'
 import { startKeyServer, type KeyServer } from '../../support/key-server.ts'
