@@ -15,7 +15,7 @@ export interface Answer {
 export interface Way {
   readonly name: string
   /** Undefined: this header cannot be sent that way. */
-  send(authorization: string): Promise<Answer | undefined>
+  readonly send: (authorization: string) => Promise<Answer | undefined>
 }
 
 /** A guarded route on each way in, in front of a real database. */
