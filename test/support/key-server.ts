@@ -7,6 +7,8 @@ export interface KeyServer {
   readonly jwksUrl: string
   /** How often anything was asked for. */
   readonly requests: number
+  /** How often anyone connected, also for something else than HTTP. */
+  readonly connections: number
   answer(next: (response: ServerResponse, request: IncomingMessage) => unknown): void
   /** Answers with this, as JSON. */
   serve(body: unknown): void
@@ -15,7 +17,7 @@ export interface KeyServer {
 
 /** Starts it on a free port of 127.0.0.1, with an empty key set. */
 export async function startKeyServer(): Promise<KeyServer> {
-  let requests = 0
+  let [requests, connections] = [0, 0]
   let respond: (response: ServerResponse, request: IncomingMessage) => unknown
   const serve = (body: unknown): void => {
     respond = (response) => response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
@@ -25,6 +27,7 @@ export async function startKeyServer(): Promise<KeyServer> {
     requests += 1
     respond(response, request)
   })
+  server.on('connection', () => (connections += 1))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
@@ -32,6 +35,9 @@ export async function startKeyServer(): Promise<KeyServer> {
     jwksUrl: `${url}/auth/v1/.well-known/jwks.json`,
     get requests() {
       return requests
+    },
+    get connections() {
+      return connections
     },
     answer(next) {
       respond = next
