@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { awaitClose, describeBody, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
+import { awaitClose, describeBody, readAuthorization, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace -- how Express's own types are extended
@@ -33,7 +33,7 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
       const closed = awaitClose(res)
       const admission = await gate.admit({
         method: req.method,
-        authorization: req.headers.authorization,
+        authorization: readAuthorization(req),
         idempotencyKey: req.get('Idempotency-Key'),
         describe: () => ({ route: `${req.baseUrl}${String((req.route as { readonly path?: string | RegExp } | undefined)?.path ?? '')}`, url: req.originalUrl, body: describeBody(req.body) }),
         claims: claims?.(req),
@@ -57,7 +57,8 @@ export function expressCredits<CreditType extends string>(guard: Guard<CreditTyp
     return function creditgate(req, res, next) {
       admit(req, res).then((admitted) => {
         if (admitted) next()
-      }, next)
+        // To Express nothing thrown is no error, and "route" is a way around the handlers.
+      }, (error: unknown) => next(error instanceof Error ? error : new Error('creditgate: the amount of credits could not be computed', { cause: error })))
     }
   }
 }

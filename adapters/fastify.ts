@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler, RouteHandlerMethod } from 'fastify'
-import { awaitClose, createResponse, describeBody, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
+import { awaitClose, createResponse, describeBody, readAuthorization, recordResponse, type AdapterOptions, type Credits, type Guard, type Price } from 'creditgate'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,7 +28,7 @@ export function fastifyCredits<CreditType extends string>(app: FastifyInstance, 
       const closed = awaitClose(reply.raw)
       const admission = await gate.admit({
         method: request.method,
-        authorization: request.headers.authorization,
+        authorization: readAuthorization(request.raw),
         idempotencyKey: request.headers['idempotency-key']?.toString(),
         describe: () => ({ route: request.routeOptions.url ?? '', url: request.url, body: describeBody(request.body) }),
         claims: claims?.(request),

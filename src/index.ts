@@ -37,6 +37,7 @@ export type {
 export { postgresLedger, type PostgresJsLike, type QueryableLike } from './ledger/postgres-ledger.ts'
 export { supabaseLedger, type SupabaseClientLike } from './ledger/supabase-ledger.ts'
 export type { Operations } from './operations.ts'
+export { readAuthorization, type NodeRequestLike } from './node-request.ts'
 export { awaitClose, recordResponse, type NodeResponseLike, type RecordableResponseLike } from './node-response.ts'
 export { observeBody, type BodyEnd } from './observe-body.ts'
 export type { OutagePolicy } from './outage.ts'

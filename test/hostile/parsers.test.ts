@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { checkAmount, isAmount } from '../../src/amount.ts'
+import { isAmount } from '../../src/amount.ts'
 import { readIdempotency } from '../../src/idempotency.ts'
 import { readBearerToken } from '../../src/identity/bearer.ts'
+import { parsePrice } from '../../src/price.ts'
 import { acceptClaims } from '../../src/identity/claims.ts'
 import { supabaseJwt } from '../../src/identity/supabase-jwt.ts'
 import { allowSeconds, createRuns } from '../property/runs.ts'
@@ -91,7 +92,7 @@ it('an idempotency key is taken or refused, and reaches the database as a digest
   const context = {}
   await fc.assert(
     fc.asyncProperty(bytesAround('a', '"', ',', ', ', ' ', '\t', 'k'.repeat(250), '\n', '\0'), bytes(), async (idempotencyKey, body) => {
-      const keyed = await readIdempotency({ method: 'POST', authorization: undefined, context, idempotencyKey, describe: () => ({ route: body, url: body, body }) }, { mode: 'optional', creditType: 'ai' })
+      const keyed = await readIdempotency({ method: 'POST', authorization: undefined, context, idempotencyKey, describe: () => ({ route: body, url: body, body }) }, { mode: 'optional', creditTypes: ['ai'] })
       const isGood = idempotencyKey.length > 0 && idempotencyKey.length <= 255 && idempotencyKey.split('').every((letter) => letter > ' ' && letter < '\x7f')
       if (!isGood) expect(keyed).toMatchObject({ outcome: 'refused', problem: { status: 400 } })
       else expect(keyed).toEqual({ outcome: 'keyed', idempotency: { key: expect.stringMatching(/^[0-9a-f]{64}$/) as string, fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) as string } })
@@ -106,8 +107,9 @@ it('an amount is a whole number within its bounds, or a TypeError', { timeout: T
     fc.property(odd, (amount) => {
       const isGood = typeof amount === 'number' && Math.floor(amount) === amount && amount >= 0 && amount <= 1000
       expect(expectQuick(() => isAmount(amount, 1000))).toBe(isGood)
-      if (isGood) checkAmount(amount, 1000)
-      else expect(() => checkAmount(amount, 1000)).toThrow(TypeError)
+      const parse = () => parsePrice(['ai', amount as number], { creditTypes: ['ai'], maxAmount: 1000 })
+      if (isGood) parse()
+      else if (typeof amount !== 'function') expect(parse).toThrow(TypeError)
     }),
     createRuns('amounts', MANY),
   )

@@ -46,6 +46,7 @@ export async function setScene(database: Database, project: Project, options: Ro
     name: 'the gate',
     async send(authorization) {
       const admission = await gate.admit({ method: 'POST', authorization, context: {} })
+      if (admission.outcome === 'replayed') throw new Error('nothing is kept here')
       if (admission.outcome === 'denied') return { status: admission.problem.status, problem: admission.problem.name, challenge: admission.problem.headers['WWW-Authenticate'] ?? null }
       handled += 1
       await admission.settle({ status: 200, threw: false, ended: 'finished', started: true })

@@ -108,6 +108,7 @@ describe('in a project that has no framework and no driver', () => {
       'describeBody',
       'observeBody',
       'postgresLedger',
+      'readAuthorization',
       'recordResponse',
       'supabaseJwt',
       'supabaseLedger',

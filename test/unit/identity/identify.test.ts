@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { identify, identifyByClaims, type Admits } from '../../../src/identity/identify.ts'
+import { identify, type Admits } from '../../../src/identity/identify.ts'
 import type { Identity, User, Verification } from '../../../src/identity/identity.ts'
 
 const user: User = { id: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', anonymous: false, clientId: undefined, claims: {} }
@@ -66,32 +66,31 @@ describe("the policy for callers beyond a user's own session", () => {
   ])('decides about %s', async (_case, caller, admits, outcome) => {
     const identification = await identify(answering({ outcome: 'verified', user: caller }), { authorization: 'Bearer abc' }, admits)
     expect(identification.outcome).toBe(outcome)
-    expect(identifyByClaims({ ...answering({ outcome: 'rejected' }), accept: () => ({ outcome: 'verified', user: caller }) }, {}, admits)).toEqual(identification)
+    expect(await identify({ ...answering({ outcome: 'rejected' }), accept: () => ({ outcome: 'verified', user: caller }) }, { authorization: undefined, claims: {} }, admits)).toEqual(identification)
     if (identification.outcome === 'refused') expect(identification.problem).toMatchObject({ name: 'forbidden', status: 403 })
   })
 })
 
 describe('claims that were verified in front of the guard', () => {
   const claims = { sub: user.id }
+  const request = { authorization: 'Bearer abc', claims }
 
-  it('are judged by the identity, and no token is asked for', () => {
+  it('are judged by the identity, and no token is asked for', async () => {
     const identity = answering({ outcome: 'rejected' })
     const seen: unknown[] = []
     const accept = (given: unknown): Verification => (seen.push(given), { outcome: 'verified', user })
-    expect(identifyByClaims({ ...identity, accept }, claims, {})).toEqual({ outcome: 'identified', user })
+    expect(await identify({ ...identity, accept }, request, {})).toEqual({ outcome: 'identified', user })
     expect([seen, identity.asked]).toEqual([[claims], []])
   })
 
-  it('are 401 when they are not those of a user', () => {
+  it('are 401 when they are not those of a user, whatever token there is', async () => {
     const identity: Identity = { ...answering({ outcome: 'verified', user }), accept: () => ({ outcome: 'rejected' }) }
-    expect(identifyByClaims(identity, claims, {})).toMatchObject({ outcome: 'refused', problem: { name: 'invalid-token', status: 401 } })
+    expect(await identify(identity, request, {})).toMatchObject({ outcome: 'refused', problem: { name: 'invalid-token', status: 401 } })
   })
 
-  it("are the developer's mistake with an identity that takes tokens alone", () => {
-    expect(identifyByClaims(answering({ outcome: 'verified', user }), claims, {})).toMatchObject({
-      outcome: 'refused',
-      problem: { name: 'server-error', status: 500 },
-      cause: expect.objectContaining({ message: expect.stringContaining('accept()') as string }) as unknown,
-    })
+  it('are nothing to an identity that takes tokens alone: the token is verified', async () => {
+    const identity = answering({ outcome: 'verified', user })
+    expect(await identify(identity, request, {})).toEqual({ outcome: 'identified', user })
+    expect(identity.asked).toEqual(['abc'])
   })
 })
