@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^creditgate$/, replacement: source('./src/index.ts') },
+      { find: /^creditgate\/ai$/, replacement: source('./ai/index.ts') },
       { find: /^creditgate\/(.*)$/, replacement: source('./adapters/$1.ts') },
     ],
   },

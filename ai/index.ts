@@ -1,0 +1,7 @@
+export { CreditsDenied } from './credits-denied.ts'
+export type { CreditsLike } from './route-hold.ts'
+export type { ReservingGuardLike } from './call-hold.ts'
+export { meterModel, type MeterMiddleware } from './meter-model.ts'
+export type { MeterCallOptions, MeterOptions, MeterRouteOptions } from './meter-options.ts'
+export type { CreditsFor, ModelLike } from './price.ts'
+export type { TokenUsage } from './usage.ts'
