@@ -3,14 +3,14 @@ import { join, normalize } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 
-/** Arrows run one way: examples, adapters -> src/index -> guard -> ports <- implementations. */
+/** Arrows run one way: examples, adapters, ai -> src/index -> guard -> ports <- implementations. */
 
 const root = new URL('../../', import.meta.url).pathname
 const list = (folder: string): string[] => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => join(folder, file))
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const imports = (file: string): string[] => ts.preProcessFile(read(file)).importedFiles.map(({ fileName }) => fileName)
 const targets = (file: string): string[] => imports(file).filter((name) => name.startsWith('.')).map((name) => normalize(join(file, '..', name)))
-const [core, adapters] = [list('src'), list('adapters')]
+const [core, adapters, ai] = [list('src'), list('adapters'), list('ai')]
 const NODE = ['src/cli.ts', 'src/bin.ts', 'src/migration.ts']
 
 it.each(core)('%s imports nothing but its own kind and three libraries', (file) => {
@@ -30,6 +30,11 @@ it.each(adapters)('%s imports the package by its name, and the types of its host
   expect(read(file)).toMatch(new RegExp(`^import type \\{[^}]*\\} from '${host}'`, 'm'))
 })
 
+it.each(ai)('%s imports the package by its name, zod, and what reads options and tells events, and nothing of the SDK', (file) => {
+  expect(imports(file).filter((name) => !name.startsWith('./') && !['creditgate', 'zod', '../src/events.ts', '../src/options.ts'].includes(name))).toEqual([])
+  expect(/^import \{[^}]*\} from 'creditgate'/m.test(read(file))).toBe(false)
+})
+
 it('only the index re-exports, nothing imports it, and no file of the core leads back to itself', () => {
   expect(core.filter((file) => /^export .* from /m.test(read(file)))).toEqual(['src/index.ts'])
   expect(core.filter((file) => targets(file).includes('src/index.ts'))).toEqual([])
@@ -37,7 +42,7 @@ it('only the index re-exports, nothing imports it, and no file of the core leads
     if (path.includes(file)) expect.fail(`a cycle: ${[...path, file].join(' -> ')}`)
     for (const target of targets(file)) visit(target, [...path, file])
   }
-  for (const file of core) visit(file, [])
+  for (const file of [...core, ...ai]) visit(file, [])
 })
 
 it('the code that a server loads never reaches what needs a file system', () => {
@@ -49,7 +54,7 @@ it('the names of the SQL functions stand in one file', () => {
   expect(core.filter((file) => /creditgate_[a-z]/.test(read(file)) && file !== 'src/cli.ts')).toEqual(['src/ledger/create-ledger.ts'])
 })
 
-it.each([...core, ...adapters])('%s is at most 300 lines, exports by name, and keeps no state of its own', (file) => {
+it.each([...core, ...adapters, ...ai])('%s is at most 300 lines, exports by name, and keeps no state of its own', (file) => {
   expect(read(file).split('\n').length).toBeLessThanOrEqual(300)
   expect(read(file)).not.toMatch(/^export default|^export \{[^}]*as default/m)
   expect(read(file)).not.toMatch(/^(let|var) /m)
