@@ -35,7 +35,7 @@ export interface MeterCallOptions<CreditType extends string = string> extends Co
   readonly guard: ReservingGuardLike<CreditType>
   /** Who pays: the user's id. */
   readonly user: string
-  readonly creditType: CreditType
+  readonly creditType: NoInfer<CreditType>
 }
 
 export type MeterOptions<CreditType extends string = string> = MeterRouteOptions | MeterCallOptions<CreditType>

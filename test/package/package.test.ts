@@ -14,7 +14,7 @@ import { assembleMigration } from '../../src/migration.ts'
 const ROOT = new URL('../../', import.meta.url).pathname
 const CONSUMER = new URL('consumer/', import.meta.url).pathname
 const DEPENDENCIES = ['jose', 'lru-cache', 'zod']
-const USED_BESIDE = ['hono', 'express', 'fastify', '@supabase/supabase-js', 'pg', 'postgres', '@electric-sql/pglite', '@types']
+const USED_BESIDE = ['ai', 'ai7', 'hono', 'express', 'fastify', '@supabase/supabase-js', 'pg', 'postgres', '@electric-sql/pglite', '@types']
 
 let work: string
 let source: string
@@ -125,14 +125,14 @@ describe('in a project that has no framework and no driver', () => {
     }
   })
 
-  it.each(['.', './hono', './express', './fastify', './fetch'])('imports %s', (subpath) => {
+  it.each(['.', './ai', './hono', './express', './fastify', './fetch'])('imports %s', (subpath) => {
     const name = join('creditgate', subpath)
     expect(node(`console.log(Object.values(await import('${name}')).every((value) => typeof value === 'function'))`).trim()).toBe('true')
     expect(node(`console.log(import.meta.resolve('${name}').startsWith('file://${packed}/dist/'))`).trim()).toBe('true')
   })
 
   it('lets its package.json be read, and nothing that is not exported', () => {
-    expect(Object.keys(manifest().exports)).toEqual(['.', './express', './fastify', './fetch', './hono', './package.json'])
+    expect(Object.keys(manifest().exports)).toEqual(['.', './ai', './express', './fastify', './fetch', './hono', './package.json'])
     expect(node(`import manifest from 'creditgate/package.json' with { type: 'json' }; console.log(manifest.version)`).trim()).toBe(manifest().version)
     expect(node(`import('creditgate/dist/bin.js').catch((error) => console.log(error.code))`).trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })
@@ -209,6 +209,10 @@ describe('a TypeScript project', () => {
     declare const app: import('hono').Hono
     declare const handler: import('hono').Handler
     declare const guard: import('creditgate').Guard<'ai' | 'lead' | 'skipTrace'>
+    declare const credits: import('creditgate').Credits
+    declare const model: Parameters<typeof import('ai').wrapLanguageModel>[0]['model']
+    declare const messages: import('ai').ModelMessage[]
+    declare const abortSignal: AbortSignal
     declare const requireCredits: ReturnType<typeof import('creditgate/hono').honoCredits<'ai' | 'lead' | 'skipTrace'>>
     declare function lookUp(query: unknown): Promise<object | null>
     declare function findLeads(rows: number): Promise<string[]>`
@@ -246,7 +250,7 @@ describe('a TypeScript project', () => {
       noEmit: true,
     })
     const resolved = program.getSourceFiles().map(({ fileName }) => fileName).filter((file) => file.includes('/creditgate/'))
-    expect(resolved.map((file) => basename(file)).sort()).toEqual(['express.d.ts', 'fastify.d.ts', 'fetch.d.ts', 'hono.d.ts', 'index.d.ts'])
+    expect(resolved.map((file) => basename(file)).sort()).toEqual(['ai.d.ts', 'express.d.ts', 'fastify.d.ts', 'fetch.d.ts', 'hono.d.ts', 'index.d.ts'])
     const ours = ts.getPreEmitDiagnostics(program).filter(({ file }) => file === undefined || file.fileName.startsWith(project))
     const host = { getCurrentDirectory: () => project, getNewLine: () => '\n', getCanonicalFileName: (name: string) => name }
     expect(ts.formatDiagnostics(ours, host)).toBe('')
