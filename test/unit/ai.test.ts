@@ -55,6 +55,7 @@ describe('a prompt', () => {
     const tool = { type: 'function', name: 'search', inputSchema: { type: 'object', properties: { query: { type: 'file' } } } }
     expect(measurePrompt({ prompt: [], tools: [tool] }).bytes).toBeGreaterThanOrEqual(JSON.stringify(tool).length)
     expect(measurePrompt({ prompt: [], tools: [tool] }).opaque).toBe(false)
+    expect(measurePrompt({ prompt: [], responseFormat: { type: 'json', schema: { description: 'x'.repeat(500) } } }).bytes).toBeGreaterThan(500)
   })
 
   it.each<[string, Parameters<typeof measurePrompt>[0]]>([
