@@ -41,7 +41,7 @@ export function holdOnRoute(credits: CreditsLike): Hold {
       return Math.max(amount - (account.total - share), 0)
     },
     report(worth) {
-      setShare(Math.max(share, worth))
+      setShare(worth)
       // For a client that leaves the actual amount goes before the report: it must not stay behind.
       if (account.stated) credits.commit(Math.min(account.total, amount))
     },

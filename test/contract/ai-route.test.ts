@@ -121,6 +121,19 @@ describe.each(Object.entries(SDKS))('models of %s in a guarded route', (_name, s
     expect(find('overage')).toMatchObject([{ actual: 100, charged: 70 }])
   })
 
+  it('a stream that passes what was reserved is one overage, however many parts it has', async () => {
+    const { bearer, used } = await arrange()
+    const { model } = createModel(sdk, { generate: [answer(30, 30)], stream: stream(text('a'.repeat(40)), text('b'.repeat(40)), text('c'.repeat(40)), finish(20, 30)) })
+    const response = await call(bearer, 70, async (meter) => {
+      const metered = sdk.wrap(model, meter())
+      await sdk.generateText({ model: metered, prompt: 'Hi' })
+      return sdk.streamText({ model: metered, prompt: 'Hi' }).toTextStreamResponse()
+    })
+    await response.text()
+    expect(await used()).toBe(70)
+    expect(find('overage')).toMatchObject([{ actual: 110, charged: 70 }])
+  })
+
   it('a model that failed costs nothing in a route that answers all the same', async () => {
     const { bearer, used } = await arrange()
     const { model } = createModel(sdk, { generate: [new Error('overloaded')] })
