@@ -159,6 +159,18 @@ describe('a metered stream', () => {
     expect(listeners).toContain('removeEventListener')
   })
 
+  it('whose call was aborted before it began delivers nothing', async () => {
+    let pulled = 0
+    const ends: string[] = []
+    const onEnd = (ended: string) => {
+      ends.push(ended)
+      return Promise.resolve()
+    }
+    const reader = meterStream(play(() => (pulled += 1)), { onPart: () => undefined, onEnd }, AbortSignal.abort(new Error('left'))).getReader()
+    await expect(reader.read()).rejects.toThrow('left')
+    expect([pulled, ends]).toEqual([0, ['aborted']])
+  })
+
   it('closes only once it is settled', async () => {
     let settle: () => void = () => undefined
     const settled = new Promise<void>((resolve) => (settle = resolve))
