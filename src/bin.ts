@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import { run } from './cli.ts'
+import { run } from './cli/run.ts'
 
-process.exitCode = await run(process.argv.slice(2))
+const { stdin, stdout, stderr, env } = process
+process.exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, env, cwd: process.cwd() })

@@ -55,15 +55,27 @@ const databaseConfig = z.strictObject({
  */
 export type DatabaseConfig = z.input<typeof databaseConfig>
 
+/** The same with every setting filled in. */
+export type CompleteDatabaseConfig = z.output<typeof databaseConfig>
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws TypeError naming each setting that is wrong.
+ */
+export function completeDatabaseConfig(config: DatabaseConfig): CompleteDatabaseConfig {
+  const parsed = databaseConfig.safeParse(config)
+  if (!parsed.success) throw new TypeError(`creditgate: the database configuration is wrong\n${z.prettifyError(parsed.error)}`)
+  return parsed.data
+}
+
 /**
  * Assembles the one migration from the files of `sql/`, in the order of their names.
  *
  * @throws TypeError naming each setting that is wrong.
  */
 export function assembleMigration(config: DatabaseConfig = {}): string {
-  const parsed = databaseConfig.safeParse(config)
-  if (!parsed.success) throw new TypeError(`creditgate: the database configuration is wrong\n${z.prettifyError(parsed.error)}`)
-  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays, maxOpenReservations } = parsed.data
+  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays, maxOpenReservations } = completeDatabaseConfig(config)
 
   const types = Object.entries(creditTypes).map(([type, table]) => {
     const { schema, name } = splitTable(table)
@@ -120,16 +132,17 @@ function fill(sql: string, values: Readonly<Record<string, string>>, file: strin
   })
 }
 
-function splitTable(table: string): { schema: string; name: string } {
+/** A table's name without a schema is one in `public`. */
+export function splitTable(table: string): { schema: string; name: string } {
   const [first = '', second] = table.split('.')
   return second === undefined ? { schema: 'public', name: first } : { schema: first, name: second }
 }
 
-function quoteIdentifier(name: string): string {
+export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-function quoteLiteral(value: string): string {
+export function quoteLiteral(value: string): string {
   const quoted = `'${value.replaceAll("'", "''")}'`
   return value.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
 }

@@ -1,0 +1,11 @@
+/** What the program ends with. Documented in every help text. */
+export const EXIT = Object.freeze({ done: 0, notDone: 1, wrongUsage: 2, notConnected: 3 })
+
+/** The command line is wrong. The message names what. */
+export class UsageError extends Error {}
+
+/** The database or the Data API cannot be reached, or nothing says where it is. */
+export class ConnectionError extends Error {}
+
+/** It was understood, and the answer is no: nothing was changed. */
+export class RefusedError extends Error {}
