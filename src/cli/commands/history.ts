@@ -24,7 +24,7 @@ const HISTORY = `
     (select min(a.made_at), a.kind, jsonb_build_object(a.credit_type, sum(a.amount)), coalesce(a.reservation_id, a.row_id)::text, null
      from creditgate.adjustments a where a.subscription_id = $1::uuid
      group by a.kind, a.credit_type, a.made_at, coalesce(a.reservation_id, a.row_id) order by 1 desc limit $2::int)
-  ) entries order by at desc limit $2::int`
+  ) entries order by at desc, what = 'opening' limit $2::int`
 
 export const history: Command = {
   name: 'history',
