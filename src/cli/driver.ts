@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { PostgresJsLike, QueryableLike } from '../ledger/postgres-ledger.ts'
-import { ConnectionError } from './exit.ts'
+import { DriverError } from './exit.ts'
 
 /** The user's own driver, with one connection: `pg` or `postgres`, whichever their project has. */
 export interface Driver {
@@ -17,7 +17,7 @@ const QUERY_SECONDS = 60
 /**
  * Loads it from the project and not from this package: a driver is not for everybody who installs it.
  *
- * @throws ConnectionError when the project has neither.
+ * @throws DriverError when the project has neither.
  */
 export function loadDriver(folder: string, connectionString: string): Driver {
   const load = createRequire(join(folder, 'package.json'))
@@ -25,7 +25,7 @@ export function loadDriver(folder: string, connectionString: string): Driver {
   if (pg !== undefined) return createPgDriver(pg, connectionString)
   const postgres = tryLoad(load, 'postgres') as PostgresLike | { readonly default: PostgresLike } | undefined
   if (postgres !== undefined) return createPostgresJsDriver('default' in postgres ? postgres.default : postgres, connectionString)
-  throw new ConnectionError('a database connection needs a driver, and this project has neither "pg" nor "postgres". Run: npm install --save-dev pg')
+  throw new DriverError('a database connection needs a driver, and this project has neither "pg" nor "postgres". Run: npm install --save-dev pg')
 }
 
 function tryLoad(load: NodeJS.Require, name: string): unknown {

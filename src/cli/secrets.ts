@@ -8,7 +8,8 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 
 /** Makes the function that every line of output goes through, those of drivers' errors too. */
 export function createMask(secrets: readonly string[]): (text: string) => string {
-  const known = secrets.filter((secret) => secret.length >= 6).sort((a, b) => b.length - a.length)
+  const written = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+  const known = written.filter((secret) => secret.length >= 6).sort((a, b) => b.length - a.length)
   return (text) => {
     const patterned = PATTERNS.reduce((masked, [pattern, replacement]) => masked.replace(pattern, replacement), text)
     return known.reduce((masked, secret) => masked.replaceAll(secret, '***'), patterned)

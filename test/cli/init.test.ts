@@ -80,6 +80,16 @@ describe('creditgate init with a connection', () => {
     expect(found).toMatchObject({ creditTypes: { ai: 'AICredits', lead: 'LeadCredits', skipTrace: 'SkipTraceCredits' }, subscriptions: { table: 'UserProfileSubscription', userColumn: 'userid', statusColumn: 'status' } })
   })
 
+  it('says how to do without a database that cannot be reached, and does without a driver that is not there', async () => {
+    const { code, stderr } = await project.run(['init', '--yes'], { env: { DATABASE_URL: 'postgresql://127.0.0.1:1/x' } })
+    expect([code, project.list('.')]).toEqual([3, ['node_modules']])
+    expect(stderr).toMatch(/ECONNREFUSED.*To do without it: --offline\n$/)
+    project = program.createProject()
+    const bare = await project.run(['init', '--yes'], { env })
+    expect(bare).toMatchObject({ code: 0, stderr: expect.stringContaining('not looked for: a database connection needs a driver') as string })
+    expect(project.list('supabase/migrations')).toHaveLength(1)
+  })
+
   it('takes the statuses that are written in the table', async () => {
     await database.query(`create table "Subscription" (id uuid primary key, "userId" text, "Status" text); insert into "Subscription" values (gen_random_uuid(), 'u', 'ACTIVE'), (gen_random_uuid(), 'v', 'GONE')`)
     await project.run(['init', '--yes'], { env })
@@ -88,7 +98,7 @@ describe('creditgate init with a connection', () => {
 })
 
 /** util-linux's `script` makes the terminal. */
-const SCRIPT = process.platform === 'linux' && spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true
+const SCRIPT = process.platform === 'linux' && spawnSync('script', ['--version']).stdout.includes('util-linux')
 
 describe.skipIf(!SCRIPT)(`in a terminal${SCRIPT ? '' : " (skipped: util-linux's script is not installed)"}`, () => {
   beforeEach(() => open('project'))

@@ -4,6 +4,7 @@ import { DATABASE_FLAG, JSON_FLAG, YES_FLAG, type Command, type Context } from '
 import { applyFlags, CONFIG_FILE, CONFIG_FLAGS, readConfigFile } from '../config.ts'
 import { openDatabase } from '../database.ts'
 import { discoverConfig } from '../discovery.ts'
+import { ConnectionError, DriverError } from '../exit.ts'
 import { planConfig, planMigration, planSchema, renderMigration } from '../project.ts'
 import { proposeFiles } from '../proposal.ts'
 import { askSettings } from '../questions.ts'
@@ -49,7 +50,13 @@ own credit tables, subscription table and columns, proposes them, and at a termi
 async function settle({ flags, terminal, environment, cwd }: Context, folder: string): Promise<DatabaseConfig> {
   const file = readConfigFile(folder, flags.text('config'))
   if (flags.given('offline') || environment.databaseUrl === undefined) return applyFlags(file, flags)
-  const database = await openDatabase(environment, cwd)
+  const database = await openDatabase(environment, cwd).catch((error: unknown) => {
+    if (!(error instanceof ConnectionError)) throw error
+    if (!(error instanceof DriverError)) throw new ConnectionError(`${error.message}. To do without it: --offline`, { cause: error })
+    terminal.say(`Your own tables are not looked for: ${error.message}\n`)
+    return undefined
+  })
+  if (database === undefined) return applyFlags(file, flags)
   try {
     const found = await discoverConfig(database, completeDatabaseConfig(applyFlags(file, flags)))
     terminal.say(found.notes.map((note) => `${note}\n`).join(''))

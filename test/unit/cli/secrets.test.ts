@@ -12,6 +12,10 @@ describe('the mask', () => {
     ['Postgres 17.5, as postgres', 'Postgres 17.5, as postgres'],
   ])('turns %j into %j', (text, masked) => expect(createMask([])(text)).toBe(masked))
 
+  it('hides a secret in JSON too, where it is written otherwise', () => {
+    expect(createMask(['se"cr\\et'])(JSON.stringify({ found: 'se"cr\\et' }))).toBe('{"found":"***"}')
+  })
+
   it('hides each known secret wherever it stands, the longest first, and leaves words that are too short alone', () => {
     expect(createMask(['abcdef', 'abcdefgh', 'no', ''])('abcdefgh and abcdef, no?')).toBe('*** and ***, no?')
   })
