@@ -84,13 +84,16 @@ describe('a database that creditgate is set up in', () => {
   it('whose subscription_of is its own is told so, and is not told which of two subscriptions to end', async () => {
     const { user } = await createAccount(database)
     await database.query(`insert into "UserProfileSubscription" (id, userid, status) values (gen_random_uuid(), $1, 'active')`, [user])
-    await database.query(`create or replace function creditgate.subscription_of(spender uuid) returns uuid language sql stable set search_path = '' as 'select null::uuid'`)
+    const [generated] = await database.query<{ body: string }>("select prosrc as body from pg_proc where oid = 'creditgate.subscription_of(uuid)'::regprocedure")
+    expect((await listFaults()).faults).toMatchObject([{ check: 'rows', severity: 'warning' }])
+    await database.query(`create or replace function creditgate.subscription_of(spender uuid) returns uuid language plpgsql stable set search_path = '' as $$${generated?.body.replace('order by s.id', 'order by s.id desc') ?? ''}$$`)
     expect(await listFaults()).toMatchObject({ code: 0, faults: [{ check: 'subscription-of', severity: 'info', sql: null }] })
   })
 
   it('whose tables users may touch where it costs nothing is left in peace', async () => {
     await database.query(`
       alter table "UserProfileSubscription" add column nickname text;
+      alter table "UserProfileSubscription" disable row level security;
       grant update (nickname) on "UserProfileSubscription" to authenticated;
       grant select, update on "AICredits" to authenticated;
       create policy "own rows are read" on "AICredits" for select to authenticated using (true);

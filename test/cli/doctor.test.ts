@@ -93,6 +93,11 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     check: 'table-access', severity: 'error', subject: AI, found: /^authenticated can insert, let through by the policy "all of it"$/,
     after: `drop policy "all of it" on "AICredits"`,
   },
+  'a policy that lets owners change their row, beside one that restricts something else': {
+    fault: `create policy "own rows" on "AICredits" for update to authenticated using (true); create policy "of today" on "AICredits" as restrictive to authenticated using (cyclestart > '2020-01-01'); grant update on "AICredits" to authenticated`,
+    check: 'table-access', severity: 'error', subject: AI, found: /^authenticated can update, let through by the policy "own rows"$/,
+    after: `drop policy "own rows" on "AICredits"; drop policy "of today" on "AICredits"`,
+  },
   'a policy that names service_role': {
     fault: `create policy "server" on "AICredits" using (current_setting('role') = 'service_role'); grant update on "AICredits" to authenticated`,
     check: 'table-access', severity: 'warning', subject: AI, found: /let through by the policy "server"$/,

@@ -98,12 +98,15 @@ describe('creditgate init with a connection', () => {
 })
 
 /** util-linux's `script` makes the terminal. */
-const SCRIPT = process.platform === 'linux' && spawnSync('script', ['--version']).stdout.includes('util-linux')
+const terminal = process.platform === 'linux' && spawnSync('script', ['--version']).stdout.includes('util-linux')
 
-describe.skipIf(!SCRIPT)(`in a terminal${SCRIPT ? '' : " (skipped: util-linux's script is not installed)"}`, () => {
+/** Says in the title of a test why it is left out, where it is. */
+const atTerminal = (title: string): string => (terminal ? title : `${title} (there is no terminal without util-linux's script)`)
+
+describe.skipIf(!terminal)('in a terminal', () => {
   beforeEach(() => open('project'))
 
-  it('init asks for each setting, takes an empty line for what it proposes, and then asks once more', async () => {
+  it(atTerminal('init asks for each setting, takes an empty line for what it proposes, and then asks once more'), async () => {
     await database.query(OWN_TABLES)
     const { code, stdout } = await project.converse(['init'], ['\n', '\n', '\n', 'none\n', 'y\n'], { env })
     expect(stdout).toContain('Credit types and their tables [ai=billing.ai_credits export=ExportCredits]: ')
@@ -112,7 +115,7 @@ describe.skipIf(!SCRIPT)(`in a terminal${SCRIPT ? '' : " (skipped: util-linux's 
     expect(readSettings()).toMatchObject({ ...FOUND, subscriptions: { table: 'billing.plans', userColumn: 'owner', statusColumn: null } })
   })
 
-  it('init asks again for what is no answer, and not for what a flag gave', async () => {
+  it(atTerminal('init asks again for what is no answer, and not for what a flag gave'), async () => {
     await database.query(OWN_TABLES)
     const answers = ['ai\n', 'ai=billing.ai_credits\n', '\n', 'active, past_due\n', 'yes\n']
     const { code, stdout } = await project.converse(['init', '--subscription-table', 'billing.plans', '--status-column', 'state'], answers, { env })
@@ -122,7 +125,7 @@ describe.skipIf(!SCRIPT)(`in a terminal${SCRIPT ? '' : " (skipped: util-linux's 
     expect(readSettings()).toEqual({ creditTypes: { ai: 'billing.ai_credits' }, subscriptions: { ...FOUND.subscriptions, activeStatuses: ['active', 'past_due'] } })
   })
 
-  it.each([['no', 'n\n'], ['the end of the input', '\u0004'], ['an interrupt', '\u0003']])('%s at the last question writes nothing and ends with 1', async (_case, answer) => {
+  it.each([['no', 'n\n'], ['the end of the input', '\u0004'], ['an interrupt', '\u0003']])(atTerminal('%s at the last question writes nothing and ends with 1'), async (_case, answer) => {
     const { code, stdout } = await project.converse(['init', '--offline'], [answer])
     expect(code).toBe(1)
     expect(stdout).toMatch(/creditgate: nothing was written\r?\n$/)
@@ -130,10 +133,10 @@ describe.skipIf(!SCRIPT)(`in a terminal${SCRIPT ? '' : " (skipped: util-linux's 
   })
 })
 
-describe.skipIf(!SCRIPT)(`in a terminal, on a database that is set up${SCRIPT ? '' : " (skipped: util-linux's script is not installed)"}`, () => {
+describe.skipIf(!terminal)('in a terminal, on a database that is set up', () => {
   beforeEach(() => open('migrated'))
 
-  it.each([['y\n', 0, 2], ['n\n', 1, 1]])('grant asks before it adds: %j', async (answer, expected, rows) => {
+  it.each([['y\n', 0, 2], ['n\n', 1, 1]])(atTerminal('grant asks before it adds: %j'), async (answer, expected, rows) => {
     const account = await createAccount(database)
     await addCredits(database, account)
     const { code, stdout } = await project.converse(['grant', account.subscription, 'ai', '5'], [answer], { env })
@@ -142,7 +145,7 @@ describe.skipIf(!SCRIPT)(`in a terminal, on a database that is set up${SCRIPT ? 
     expect(await database.query('select id from "AICredits"')).toHaveLength(rows)
   })
 
-  it('doctor has colours, and none where NO_COLOR is set', async () => {
+  it(atTerminal('doctor has colours, and none where NO_COLOR is set'), async () => {
     // eslint-disable-next-line no-control-regex -- the very thing that is looked for
     const coloured = /\u001b\[32mok {5}\u001b\[39m {2}schema/
     expect((await project.converse(['doctor'], [], { env })).stdout).toMatch(coloured)

@@ -18,7 +18,8 @@ beforeAll(async () => {
   database = await createDatabase()
   login = await createLogin(database)
   dataApi = await startDataApi(database.url)
-  gateway = await startGateway(dataApi.url)
+  const secretKey = keepSecret('sb_secret_0123456789abcdef')
+  gateway = await startGateway(dataApi.url, { [secretKey]: await dataApi.signKey('service_role') })
   key = keepSecret(await dataApi.signKey('service_role'))
 })
 afterAll(async () => {
@@ -76,12 +77,13 @@ describe.each(Object.keys(DIRECT) as (keyof typeof DIRECT)[])('over %s', (way) =
 
   it('history tells what became of the credits, newest first', async () => {
     const { project, env } = reach(way)
-    const charged = await charge(10)
+    const charged = await reserve(10)
+    await ask('commit', { id: charged, amounts: { ai: 8 } })
     await ask('reverse', { id: charged, key: 'k', amounts: { ai: 4 } })
     const open = await reserve(5)
     const { code, stdout } = await project.run(['history', account.user], { env })
     expect(code).toBe(0)
-    expect(stdout.split('\n').map((line) => line.replace(/^\S+ \S+Z +/, '').replace(/ +/g, ' '))).toEqual(['AT WHAT AMOUNTS RESERVATION OR ROW', `open ai=5 ${open}`, `reversal ai=-4 ${charged}`, `committed ai=10 ${charged}`, `opening ai=0 ${row}`, ''])
+    expect(stdout.split('\n').map((line) => line.replace(/^\S+ \S+Z +/, '').replace(/ +/g, ' '))).toEqual(['AT WHAT AMOUNTS RESERVATION OR ROW', `open ai=5 ${open}`, `reversal ai=-4 ${charged}`, `committed ai=8 ${charged}`, `opening ai=0 ${row}`, ''])
     const limited = JSON.parse((await project.run(['history', account.subscription, '--limit', '1', '--json'], { env })).stdout) as { entries: object[] }
     expect(limited.entries).toEqual([{ at: expect.any(String) as string, what: 'open', amounts: { ai: 5 }, id: open, user: account.user }])
   })
@@ -180,6 +182,11 @@ describe('over the Data API', () => {
     for (const args of [['balance', account.user], ['history', account.user], ['grant', account.subscription, 'ai', '5', '--yes']]) {
       expect(await project.run(args, { env })).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('DATABASE_URL') as string })
     }
+  })
+
+  it('a new secret key is sent as the platform wants it', async () => {
+    const { project } = reach('the Data API')
+    expect(await project.run(['sweep'], { env: { SUPABASE_URL: gateway.url, SUPABASE_SECRET_KEY: 'sb_secret_0123456789abcdef' } })).toMatchObject({ code: 0, stdout: 'Ended 0 leases and 0 cycles.\n' })
   })
 
   it('a key that may not is said to be the wrong one, and not repeated', async () => {

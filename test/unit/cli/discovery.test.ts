@@ -22,6 +22,7 @@ describe('the credit type of a table', () => {
 describe('the column of the user', () => {
   it.each<[string, Column[], string | undefined]>([
     ['refers to auth.users', [column('id'), column('userid'), column('holder', 'uuid', { refers: 'auth.users' })], 'holder'],
+    ['refers to auth.users rather than to a table of users', [column('a', 'uuid', { refers: 'public.users' }), column('b', 'uuid', { refers: 'auth.users' })], 'b'],
     ['refers to a table of profiles', [column('userid'), column('holder', 'uuid', { refers: 'public.Profiles' })], 'holder'],
     ['has a usual name', [column('id'), column('plan', 'text'), column('User_Id', 'text')], 'User_Id'],
     ['is of a type that can hold an id', [column('user_id', 'integer')], undefined],
