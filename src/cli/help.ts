@@ -1,4 +1,5 @@
 import { HELP_FLAG, type Command } from './command.ts'
+import { wrapText } from './wrap-text.ts'
 
 const EXIT_CODES = 'Exit codes: 0 done, 1 not done, 2 wrong usage, 3 cannot connect.\n'
 
@@ -28,7 +29,7 @@ export function renderHelp(command: Command): string {
 
 Usage: creditgate ${[command.name, ...command.takes].join(' ')} [flags]
 
-${wrap([command.about, NEEDS[command.needs]].join(' ').trim(), COLUMNS).join('\n')}
+${wrapText([command.about, NEEDS[command.needs]].join(' ').trim(), COLUMNS).join('\n')}
 
 Flags
 ${renderPairs(flags)}
@@ -49,15 +50,5 @@ const COLUMNS = 100
 function renderPairs(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.min(32, Math.max(...pairs.map(([name]) => name.length)))
   const indent = `\n${' '.repeat(width + 2)}`
-  return pairs.map(([name, text]) => `${name.length > width ? `${name}${indent}` : name.padEnd(width + 2)}${wrap(text, COLUMNS - width - 2).join(indent)}\n`).join('')
-}
-
-function wrap(text: string, columns: number): readonly string[] {
-  const lines = ['']
-  for (const word of text.split(/\s+/)) {
-    const line = lines.at(-1) ?? ''
-    if (line !== '' && line.length + 1 + word.length > columns) lines.push(word)
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
-  }
-  return lines
+  return pairs.map(([name, text]) => `${name.length > width ? `${name}${indent}` : name.padEnd(width + 2)}${wrapText(text, COLUMNS - width - 2).join(indent)}\n`).join('')
 }

@@ -39,11 +39,15 @@ export function chooseStatusColumn(columns: readonly Column[]): Column | undefin
   return STATUS_NAMES.map((wanted) => texts.find(({ name }) => simplify(name) === wanted)).find((column) => column !== undefined)
 }
 
-/** Of the values that an enum has or the table holds, those that mean active, written as they are there. */
+/**
+ * Of the values that an enum has or the table holds, those that mean active, written as they are there. None where the default says
+ * as much: that no subscription is trialing today does not mean that none will be.
+ */
 export async function chooseStatuses(database: Database, { table, column }: { readonly table: string; readonly column: Column }): Promise<readonly string[] | undefined> {
   const { schema, name } = splitTable(table)
   const held = `select distinct v.value from (select ${quoteIdentifier(column.name)}::text as value from ${quoteIdentifier(schema)}.${quoteIdentifier(name)} limit 10000) v where v.value is not null`
   const values = column.labels ?? (await database.select<{ value: string }>(held)).map(({ value }) => value)
   const active = ACTIVE.flatMap((wanted) => values.filter((value) => value.toLowerCase() === wanted))
-  return active.length === 0 ? undefined : active
+  const unusual = column.labels !== null || active.some((value) => value !== 'active' && value !== 'trialing')
+  return active.length > 0 && unusual ? active : undefined
 }

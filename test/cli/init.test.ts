@@ -90,6 +90,12 @@ describe('creditgate init with a connection', () => {
     expect(project.list('supabase/migrations')).toHaveLength(1)
   })
 
+  it('keeps to the default statuses where the table holds nothing else that means active', async () => {
+    await database.query(`create table "Subscription" (id uuid primary key, user_id uuid, status text); insert into "Subscription" values (gen_random_uuid(), gen_random_uuid(), 'active')`)
+    await project.run(['init', '--yes'], { env })
+    expect(readSettings()).toMatchObject({ subscriptions: { table: 'Subscription', activeStatuses: ['active', 'trialing'] } })
+  })
+
   it('takes the statuses that are written in the table', async () => {
     await database.query(`create table "Subscription" (id uuid primary key, "userId" text, "Status" text); insert into "Subscription" values (gen_random_uuid(), 'u', 'ACTIVE'), (gen_random_uuid(), 'v', 'GONE')`)
     await project.run(['init', '--yes'], { env })

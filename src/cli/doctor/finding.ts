@@ -29,6 +29,11 @@ export function createFinding(check: string, severity: Severity, found: string, 
   return { check, severity, subject: subject ?? null, found, means: means ?? null, sql: sql ?? null, command: command ?? null }
 }
 
+/** "1 row has", "2 rows have": a count and the words for one or for many. */
+export function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`
+}
+
 /** The findings, or that there are none, so that what was looked at is seen. */
 export function orOk(check: string, findings: readonly Finding[], fine: string): readonly Finding[] {
   return findings.length > 0 ? findings : [createFinding(check, 'ok', fine)]

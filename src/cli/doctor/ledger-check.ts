@@ -1,4 +1,4 @@
-import { createFinding, orOk, type Finding } from './finding.ts'
+import { count, createFinding, orOk, type Finding } from './finding.ts'
 import type { Scene } from './scene.ts'
 
 interface Violation {
@@ -48,7 +48,7 @@ export async function checkStuck({ database, current }: Scene): Promise<readonly
      where r.state = 'open' and r.lease_until < clock_timestamp() - interval '${LONG_PAST_MINUTES} minutes' having count(*) > 0`,
   )
   const findings = found === undefined ? [] : [
-    createFinding('reservations', 'warning', `${found.stuck} open reservations are more than ${LONG_PAST_MINUTES} minutes past their lease, the oldest since ${found.oldest}`, {
+    createFinding('reservations', 'warning', `${count(found.stuck, 'open reservation is', 'open reservations are')} more than ${LONG_PAST_MINUTES} minutes past the lease, the oldest since ${found.oldest}`, {
       means: 'They end by themselves at the next call of their subscription; until then "used" counts what they hold. Schedule the sweep where others read the tables.',
       sql: `select public.creditgate_sweep('[{"most": 1000}]');`,
       command: 'npx creditgate sweep',

@@ -1,5 +1,6 @@
 import type { Terminal } from '../terminal.ts'
-import type { Finding, Severity } from './finding.ts'
+import { wrapText } from '../wrap-text.ts'
+import { count, type Finding, type Severity } from './finding.ts'
 
 const COLOURS = { ok: 'green', info: 'cyan', warning: 'yellow', error: 'red' } as const
 
@@ -7,7 +8,7 @@ export function renderReport(findings: readonly Finding[], paint: Terminal['pain
   const width = Math.max(...findings.map(({ check }) => check.length))
   const lines = findings.flatMap(({ severity, check, subject, found, means, sql, command }) => [
     `${paint(COLOURS[severity], severity.padEnd(7))}  ${check.padEnd(width)}  ${subject === null ? '' : `${subject}: `}${found}`,
-    ...(means === null ? [] : [`           ${means}`]),
+    ...(means === null ? [] : wrapText(means, 89).map((line) => `           ${line}`)),
     ...(sql === null ? [] : ['           To mend it, in SQL:', ...sql.split('\n').map((line) => `             ${line}`)]),
     ...(command === null ? [] : [`           ${sql === null ? 'To mend it' : 'Or'}: ${command}`]),
   ])
@@ -15,9 +16,6 @@ export function renderReport(findings: readonly Finding[], paint: Terminal['pain
 }
 
 function renderCounts(findings: readonly Finding[]): string {
-  const count = (severity: Severity, one: string, many: string) => {
-    const found = findings.filter((finding) => finding.severity === severity).length
-    return `${found} ${found === 1 ? one : many}`
-  }
-  return `${count('error', 'error', 'errors')}, ${count('warning', 'warning', 'warnings')}.`
+  const number = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length
+  return `${count(number('error'), 'error', 'errors')}, ${count(number('warning'), 'warning', 'warnings')}.`
 }

@@ -1,5 +1,5 @@
 import { quoteLiteral } from '../../migration.ts'
-import { createFinding, orOk, type Finding } from './finding.ts'
+import { count, createFinding, orOk, type Finding } from './finding.ts'
 import type { Scene, SubscriptionTable } from './scene.ts'
 
 /** Credits that nobody can spend. */
@@ -17,8 +17,8 @@ export async function checkRows({ database, version, creditTables, subscriptions
     )
     if (counts === undefined) continue
     const add = (found: string, means: string, sql: string) => findings.push(createFinding('rows', 'warning', found, { subject: table, means, sql }))
-    if (counts.unowned > 0) add(`${counts.unowned} rows have no subscriptionid`, 'Nobody can spend these credits. Give them their subscription, or delete them.', `-- to see them: select * from ${table} where subscriptionid is null;\ndelete from ${table} where subscriptionid is null;`)
-    if (counts.orphaned > 0) add(`${counts.orphaned} rows have a subscriptionid that is no subscription`, 'Nobody can spend these credits.', `-- to see them: select * from ${table} c where ${orphaned};\ndelete from ${table} c where c.subscriptionid is not null and ${orphaned};`)
+    if (counts.unowned > 0) add(`${count(counts.unowned, 'row has', 'rows have')} no subscriptionid`, 'Nobody can spend these credits. Give them their subscription, or delete them.', `-- to see them: select * from ${table} where subscriptionid is null;\ndelete from ${table} where subscriptionid is null;`)
+    if (counts.orphaned > 0) add(`${count(counts.orphaned, 'row has', 'rows have')} a subscriptionid that is no subscription`, 'Nobody can spend these credits.', `-- to see them: select * from ${table} c where ${orphaned};\ndelete from ${table} c where c.subscriptionid is not null and ${orphaned};`)
     if (version !== null && !counts.constrained) add('no foreign key holds subscriptionid to a subscription', 'A mistyped id goes unnoticed, and its credits are lost.', `alter table ${table} add foreign key (subscriptionid) references ${subscriptions.table} (id);`)
   }
   findings.push(...(await findDuplicates(subscriptions)))
@@ -37,7 +37,7 @@ export async function checkRows({ database, version, creditTables, subscriptions
       means: 'creditgate spends from the one with the lowest id; credits on the others lie idle. End all but one, or say in creditgate.subscription_of(uuid) which it is.',
       ...(statusColumn === null ? {} : { sql: await mend(known, statusColumn) }),
     }
-    return [createFinding('rows', 'warning', `${found.users} users have several active subscriptions, for example ${found.example}`, details)]
+    return [createFinding('rows', 'warning', `${count(found.users, 'user has', 'users have')} several active subscriptions, for example ${found.example}`, details)]
   }
 
   /** Ends all but the one that is spent from, with a status that the column can hold. */

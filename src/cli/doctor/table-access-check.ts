@@ -89,11 +89,20 @@ function lets(policy: Policy, { command, policies }: Access): boolean {
   return policy.permissive && expression(policy) !== 'false' && !policies.some((other) => !other.permissive && expression(other) === 'false')
 }
 
-/** "anon can insert, authenticated can insert and update" */
+const VERBS = { select: 'read', insert: 'insert', update: 'update', delete: 'delete' } as const
+
+/** "anon can insert; authenticated can insert, update and delete" */
 function describe(access: readonly Access[]): string {
-  const commands = new Map<string, Set<string>>()
-  for (const { role, command } of access) commands.set(role, (commands.get(role) ?? new Set()).add(command === 'select' ? 'read' : command))
-  return [...commands].map(([role, can]) => `${role} can ${[...can].join(' and ')}`).join(', ')
+  const roles = new Map<string, string[]>()
+  for (const role of new Set(access.map((each) => each.role))) {
+    const can = joinWords(Object.entries(VERBS).filter(([command]) => access.some((each) => each.role === role && each.command === command)).map(([, verb]) => verb))
+    roles.set(can, [...(roles.get(can) ?? []), role])
+  }
+  return [...roles].map(([can, who]) => `${joinWords(who)} can ${can}`).join('; ')
+}
+
+function joinWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1) ?? ''}`
 }
 
 function unquote(identifier: string): string {

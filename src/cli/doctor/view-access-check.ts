@@ -3,10 +3,11 @@ import type { Scene } from './scene.ts'
 
 /** A simple view can be written through, as its owner, past every policy of the table: 28 is insert, update or delete. */
 const WRITABLE = `
-  select distinct v.oid::regclass::text as view, r.rolname as role
+  select distinct format('%I.%I', n.nspname, v.relname) as view, r.rolname as role
   from pg_depend d
   join pg_rewrite w on w.oid = d.objid
   join pg_class v on v.oid = w.ev_class and v.relkind = 'v'
+  join pg_namespace n on n.oid = v.relnamespace
   join pg_roles r on r.rolname in ('anon', 'authenticated')
   where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = $1::regclass
     and coalesce((select o.option_value::boolean from pg_options_to_table(v.reloptions) o where o.option_name = 'security_invoker'), false) = false
