@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/cli/database.ts'
 import { examine as examineDatabase } from '../../src/cli/doctor/examination.ts'
+import { listPromised } from '../../src/cli/doctor/function-grants-check.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
-import { completeDatabaseConfig } from '../../src/migration.ts'
+import { assembleMigration, completeDatabaseConfig } from '../../src/migration.ts'
 import { createDatabase, type Database } from '../support/database.ts'
 import { addCredits, createAccount, endLease, type Account } from '../support/seed.ts'
 import { createLogin, type Login } from './login.ts'
@@ -207,6 +208,18 @@ describe('creditgate doctor', () => {
       'connection ok', 'schema ok', 'subscription-of ok', 'grants ok', 'table-access ok', 'view-access ok', 'indexes ok', 'rows ok', 'violations ok', 'reservations ok', 'clock ok', 'durability ok',
     ])
     expect(code).toBe(0)
+  })
+
+  it('looks at the grants of every function, table and view of ours', async () => {
+    const [ours] = await database.query<{ names: string[] }>(`
+      select array(select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                   where n.nspname = 'creditgate' or (n.nspname = 'public' and p.proname like 'creditgate\\_%') union all
+                   select c.oid::regclass::text from pg_class c where c.relnamespace = 'creditgate'::regnamespace and c.relkind in ('r', 'v')) as names`)
+    const promised = await database.query<{ name: string }>(
+      `select case o.kind when 'function' then to_regprocedure(o.name)::text else to_regclass(o.name)::text end as name from jsonb_to_recordset($1) as o (kind text, name text)`,
+      [JSON.stringify(listPromised(assembleMigration()))],
+    )
+    expect(promised.map(({ name }) => name).sort()).toEqual(ours?.names.sort())
   })
 
   it.each(Object.entries(SCENARIOS))('finds %s, and no longer once its SQL was run', async (_name, { fault, check, severity, found, subject, after, count = 1 }) => {
