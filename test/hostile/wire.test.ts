@@ -21,9 +21,15 @@ describe('a token anywhere but in the Authorization header', () => {
   const claims = JSON.stringify({ sub: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', role: 'authenticated' })
 
   it.each<[string, () => SendOptions]>([
-    ...names.map((name): [string, () => SendOptions] => [`the header ${name}`, () => ({ headers: { [name]: name === 'apikey' ? token() : route.authorization } })]),
+    ...names.flatMap((name): [string, () => SendOptions][] => [
+      [`the header ${name}`, () => ({ headers: { [name]: route.authorization } })],
+      [`the header ${name}, without its scheme`, () => ({ headers: { [name]: token() } })],
+    ]),
     ...['sb-access-token', 'sb-abcdefghijklmnopqrst-auth-token', 'access_token'].map((name): [string, () => SendOptions] => [`the cookie ${name}`, () => ({ headers: { cookie: `${name}=${token()}` } })]),
-    ...['access_token', 'token', 'authorization', 'apikey', 'jwt'].map((name): [string, () => SendOptions] => [`the query's ${name}`, () => ({ query: `?${name}=${encodeURIComponent(token())}` })]),
+    ...['access_token', 'token', 'authorization', 'apikey', 'jwt'].flatMap((name): [string, () => SendOptions][] => [
+      [`the query's ${name}`, () => ({ query: `?${name}=${encodeURIComponent(route.authorization)}` })],
+      [`the query's ${name}, without its scheme`, () => ({ query: `?${name}=${encodeURIComponent(token())}` })],
+    ]),
     ['the body', () => ({ headers: { 'content-type': 'application/json' }, body: JSON.stringify({ access_token: token(), authorization: route.authorization }) })],
     ...['X-User-Id', 'X-Jwt-Claims', 'X-Supabase-Context', 'X-Forwarded-User', 'Request.Jwt.Claims', 'X-Amzn-Oidc-Data', 'supabaseContext', 'claims'].map((name): [string, () => SendOptions] => [`claims in the header ${name}`, () => ({ headers: { [name]: claims } })]),
     ['claims in the query', () => ({ query: `?claims=${encodeURIComponent(claims)}&supabaseContext[jwtClaims][sub]=x&__proto__[claims]=x` })],
