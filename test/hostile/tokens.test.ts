@@ -11,7 +11,7 @@ import { listHeaderForgeries } from './header-forgeries.ts'
 import { setScene, type Answer, type Scene } from './scene.ts'
 import { listSignatureForgeries } from './signature-forgeries.ts'
 
-/** Every row of the contract about tokens, against a thousand that break it: exact answer, no row, no handler. */
+/** Every row of the contract about tokens, against hundreds that break it: exact answer, no row, no handler. */
 
 const canary = await startKeyServer()
 const FORGERIES: readonly Forgery[] = [...listSignatureForgeries(), ...listEncodingForgeries(), ...listHeaderForgeries(canary.url), ...listClaimForgeries(canary.url)]
