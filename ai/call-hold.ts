@@ -18,6 +18,7 @@ export async function reserveForCall<CreditType extends string>(
 ): Promise<Hold> {
   const admission = await guard.reserve(user, creditType, amount)
   if (admission.outcome === 'denied') throw new CreditsDenied(admission.problem)
+  if (admission.outcome !== 'admitted') throw new TypeError('creditgate: meterModel: the guard answered a reserve with a stored response')
   const { credits } = admission
   let delivered = false
   return {

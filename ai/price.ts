@@ -22,7 +22,7 @@ export function createPrice(creditsFor: CreditsFor, { model, creditType, emit }:
     try {
       return askPrice(creditsFor, usage, model)
     } catch (error) {
-      if (!told) emit({ type: 'fault', error: error as Error, creditType })
+      if (!told) emit({ type: 'fault', error: error as Error, creditTypes: [creditType] })
       told = true
       return fallback
     }

@@ -118,7 +118,7 @@ describe.each(Object.entries(SDKS))('models of %s in a guarded route', (_name, s
     })
     await response.text()
     expect(await used()).toBe(70)
-    expect(find('overage')).toMatchObject([{ actual: 100, charged: 70 }])
+    expect(find('overage')).toMatchObject([{ actual: { ai: 100 }, charged: { ai: 70 } }])
   })
 
   it('a stream that passes what was reserved is one overage, however many parts it has', async () => {
@@ -131,7 +131,7 @@ describe.each(Object.entries(SDKS))('models of %s in a guarded route', (_name, s
     })
     await response.text()
     expect(await used()).toBe(70)
-    expect(find('overage')).toMatchObject([{ actual: 110, charged: 70 }])
+    expect(find('overage')).toMatchObject([{ actual: { ai: 110 }, charged: { ai: 70 } }])
   })
 
   it('a model that failed costs nothing in a route that answers all the same', async () => {
@@ -174,7 +174,7 @@ describe.each(Object.entries(SDKS))('models of %s in a guarded route', (_name, s
     const response = await call(bearer, 70, async (meter) => new Response((await sdk.generateText({ model: sdk.wrap(model, meter({ creditsFor: () => NaN })), prompt: 'Hi' })).text))
     await response.text()
     expect(await used()).toBe(70)
-    expect(find('fault')).toEqual([{ type: 'fault', creditType: 'ai', error: expect.any(TypeError) as TypeError }])
+    expect(find('fault')).toEqual([{ type: 'fault', creditTypes: ['ai'], error: expect.any(TypeError) as TypeError }])
   })
 
   it('a route that answers 500 is refunded, whatever its models used', async () => {

@@ -18,10 +18,7 @@ beforeAll(async () => {
   auth = await startAuthServer()
   database = await createDatabase()
   guard = createGuard({ identity: supabaseJwt({ url: auth.url }), ledger: postgresLedger(database.pool), onEvent: (event) => events.push(event) })
-  reserving = {
-    reserve: async (user, creditType, amount) =>
-      guard.requireCredits(creditType, amount).admit({ method: 'POST', authorization: `Bearer ${await auth.signToken({ sub: user })}`, context: {} }),
-  }
+  reserving = guard
 })
 afterEach(async () => {
   expect(await guard.close()).toBe(0)
@@ -47,7 +44,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     meterModel({ guard: reserving, user, creditType: 'ai', creditsFor: perToken, maxOutputTokens: 50, onEvent: (event) => events.push(event), ...options })
 
   const find = (type: GuardEvent['type']) => events.filter((event) => event.type === type)
-  const reservedAmounts = (): number[] => events.flatMap((event) => (event.type === 'reserved' ? [event.amount] : []))
+  const reservedAmounts = (): number[] => events.flatMap((event) => (event.type === 'reserved' ? [event.amounts['ai'] ?? NaN] : []))
 
   async function read(parts: AsyncIterable<Part>): Promise<string[]> {
     const types: string[] = []
@@ -80,7 +77,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     const reader = parts.getReader()
     for (let part = await reader.read(); !part.done; part = await reader.read()) if (part.value.type === 'text-delta') expect(await used()).toBe(reservedAmounts()[0])
     expect(await used()).toBe(13)
-    expect(find('settled')).toMatchObject([{ outcome: 'committed', amount: 13 }])
+    expect(find('settled')).toMatchObject([{ outcome: 'committed', amounts: { ai: 13 } }])
   })
 
   it('passes the parts of a stream through, all and in order', async () => {
@@ -105,7 +102,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     const charged = (await used()) as number
     expect(charged).toBeGreaterThanOrEqual(20 + 25)
     expect(charged).toBeLessThan(20 + 50)
-    expect(find('settled')).toMatchObject([{ outcome: 'committed', amount: charged }])
+    expect(find('settled')).toMatchObject([{ outcome: 'committed', amounts: { ai: charged } }])
   })
 
   it('a stream that is cancelled before any text is refunded', async () => {
@@ -220,7 +217,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     await sdk.generateText({ model: sdk.wrap(model, meterCall(account.user)), prompt: 'Hi' })
     const [reserved] = reservedAmounts()
     expect(await used()).toBe(reserved)
-    expect(find('overage')).toMatchObject([{ actual: 10_000, charged: reserved }])
+    expect(find('overage')).toMatchObject([{ actual: { ai: 10_000 }, charged: { ai: reserved } }])
   })
 
   it.each([
@@ -252,7 +249,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     const { model } = createModel(sdk, { generate: [answer(7, 5)] })
     await sdk.generateText({ model: sdk.wrap(model, meterCall(account.user, { creditsFor })), prompt: 'Hi' })
     expect(await used()).toBe(100)
-    expect(find('fault')).toEqual([{ type: 'fault', creditType: 'ai', error: expect.any(TypeError) as TypeError }])
+    expect(find('fault')).toEqual([{ type: 'fault', creditTypes: ['ai'], error: expect.any(TypeError) as TypeError }])
   })
 
   it('a stream whose price cannot be told is charged what was reserved also when it is cut, and tells so once', async () => {

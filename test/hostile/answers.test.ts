@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { run } from '../../src/cli.ts'
+import { run } from '../../src/cli/run.ts'
 import { createCreditsHeaders } from '../../src/headers.ts'
 import { readCommitted, readReserved } from '../../src/ledger/common-answers.ts'
 import { createLedger } from '../../src/ledger/create-ledger.ts'

@@ -7,6 +7,7 @@ import { meterStream } from '../../ai/metered-stream.ts'
 import { priceUpperBound } from '../../ai/price.ts'
 import { measurePrompt } from '../../ai/prompt.ts'
 import { readUsage } from '../../ai/usage.ts'
+import { createDenial } from '../../src/admission.ts'
 import { createCredits } from '../../src/credits.ts'
 import { decideSettlement, type Settlement } from '../../src/outcome.ts'
 
@@ -196,8 +197,8 @@ function createStubGuard() {
       reserve(_user: string, creditType: string, amount: number): Promise<Admission> {
         reserved.push(amount)
         const record = createCredits(
-          { id: 'id', creditType, amount, remaining: 0, user: undefined },
-          { metered: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.reject(new Error('none')) },
+          { id: 'id', creditType, amounts: { [creditType]: amount }, balances: {}, user: undefined },
+          { metered: false, reservesMore: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.reject(new Error('none')) },
         )
         return Promise.resolve({ outcome: 'admitted', credits: record.credits, headers: {}, settle: (outcome) => Promise.resolve(void settlements.push(decideSettlement(outcome, record.statement))) })
       },
@@ -248,7 +249,7 @@ describe('meterModel', () => {
 
   it('rejects with the refusal of the guard, which is found in what is thrown around it', async () => {
     const problem: Problem = { name: 'insufficient-credits', status: 402, headers: {}, body: { type: 'urn:x', title: 'Not enough credits', status: 402 } }
-    const guard = { reserve: () => Promise.resolve<Admission>({ outcome: 'denied', problem }) }
+    const guard = { reserve: () => Promise.resolve<Admission>(createDenial(problem)) }
     const denied: unknown = await call(meterModel({ guard, user: 'u', creditType: 'ai', creditsFor: perToken }), { prompt: [], maxOutputTokens: 1 }, undefined).catch((error: unknown) => error)
     expect(denied).toBeInstanceOf(CreditsDenied)
     expect(CreditsDenied.find(new Error('outer', { cause: Object.assign(new Error('retried'), { lastError: denied }) }))?.problem).toBe(problem)
@@ -290,7 +291,7 @@ describe('meterModel', () => {
     } finally {
       console.error = logged
     }
-    expect(seen).toMatchObject([{ type: 'fault', creditType: 'ai' }])
+    expect(seen).toMatchObject([{ type: 'fault', creditTypes: ['ai'] }])
     expect(settlements).toEqual([{ outcome: 'commit', amount: 20 }])
   })
 })
