@@ -10,7 +10,7 @@ begin
     );
     create index on {{subscription_table}} ({{user_column}});
     alter table {{subscription_table}} enable row level security;
-    revoke all on table {{subscription_table}} from public, anon, authenticated;
+    revoke all on table {{subscription_table}} from public, anon, authenticated, service_role;
     grant select, insert, update, delete on table {{subscription_table}} to service_role;
     return;
   end if;

@@ -24,7 +24,7 @@ begin
          subscriptionid uuid references %s (id)
        )', qualified, subscription_table);
     execute format('alter table %s enable row level security', qualified);
-    execute format('revoke all on table %s from public, anon, authenticated', qualified);
+    execute format('revoke all on table %s from public, anon, authenticated, service_role', qualified);
     execute format('grant select, insert, update, delete on table %s to service_role', qualified);
     credit_table := to_regclass(qualified);
   end if;

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { assembleMigration } from '../../src/migration.ts'
-import { startPostgres, type PostgresServer } from './postgres-server.ts'
+import { startPostgres, type PostgresServer, type StartOptions } from './postgres-server.ts'
 
 /** The databases every test's own is copied from: a bare Supabase project, and one that ran the migration. */
 export const TEMPLATES = { project: 'template_project', migrated: 'template_migrated' } as const
 
 /** A Postgres that holds the templates. */
-export async function startCluster(): Promise<PostgresServer> {
-  const server = await startPostgres()
+export async function startCluster(options?: StartOptions): Promise<PostgresServer> {
+  const server = await startPostgres(options)
   const { port } = server
   await run(superuserUrl(port, 'postgres'), `create database ${TEMPLATES.project}`)
   await run(superuserUrl(port, TEMPLATES.project), readFileSync(new URL('supabase-shim.sql', import.meta.url), 'utf8'))

