@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { assembleMigration } from '../../src/migration.ts'
+import { readCatalog } from '../support/catalog.ts'
 import { createDatabase, type Database } from '../support/database.ts'
 
 /** The four tables as a project has them, with data of every kind in them. */
@@ -34,17 +35,6 @@ async function reserve(amounts: Record<string, number>, user = USER): Promise<Re
   return row?.answer[0] ?? {}
 }
 
-/** Everything the catalog says of our schemas that a second run could change. */
-const FINGERPRINT = `
-  select string_agg(line, E'\\n' order by line) as fingerprint from (
-    select 'column ' || table_schema || '.' || table_name || '.' || column_name || ' ' || data_type || ' ' || coalesce(column_default, '') || is_nullable as line
-      from information_schema.columns where table_schema in ('public', 'creditgate')
-    union all select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where connamespace::regnamespace::text in ('public', 'creditgate')
-    union all select 'index ' || schemaname || ' ' || indexdef from pg_indexes where schemaname in ('public', 'creditgate')
-    union all select 'function ' || oid::regprocedure || ' ' || md5(prosrc) || ' ' || coalesce(proacl::text, '') || coalesce(proconfig::text, '') from pg_proc where pronamespace::regnamespace::text in ('public', 'creditgate')
-    union all select 'relation ' || oid::regclass || ' ' || coalesce(relacl::text, '') || coalesce(reloptions::text, '') || relrowsecurity from pg_class where relnamespace::regnamespace::text in ('public', 'creditgate')
-    union all select 'schema ' || nspname || ' ' || coalesce(nspacl::text, '') from pg_namespace where nspname = 'creditgate') lines`
-
 const CONTENT = `select (select jsonb_agg(to_jsonb(c) order by id) from "AICredits" c) as ai, (select jsonb_agg(to_jsonb(c)) from "LeadCredits" c) as lead,
   (select jsonb_agg(to_jsonb(c) order by id) from "SkipTraceCredits" c) as skip, (select jsonb_agg(to_jsonb(s)) from "UserProfileSubscription" s) as subscriptions,
   (select jsonb_agg(to_jsonb(r)) from creditgate.reservations r) as reservations, (select jsonb_agg(to_jsonb(a)) from creditgate.adjustments a) as adjustments,
@@ -65,9 +55,9 @@ it.each([['existing tables', EXISTING + DATA], ['an empty database', 'select']])
   await open(setup)
   await migrate()
   if (setup !== 'select') await reserve({ ai: 3 })
-  const before = [await database.query(FINGERPRINT), await database.query(CONTENT)]
+  const before = [await readCatalog(database), await database.query(CONTENT)]
   await migrate()
-  expect([await database.query(FINGERPRINT), await database.query(CONTENT)]).toEqual(before)
+  expect([await readCatalog(database), await database.query(CONTENT)]).toEqual(before)
 })
 
 it('creates the tables where there are none, and the documented insert works', async () => {
@@ -169,14 +159,14 @@ describe.each([1, 2, 3])('a database that schema version %i has migrated', (vers
   it('is brought to what a new one is, and running it again changes nothing', async () => {
     await open(EXISTING)
     await migrate()
-    const [fresh] = await database.query(FINGERPRINT)
+    const fresh = await readCatalog(database)
     await database.drop()
     await open(EXISTING)
     await database.query(EARLIER)
     await migrate()
-    expect(await database.query(FINGERPRINT)).toEqual([fresh])
+    expect(await readCatalog(database)).toBe(fresh)
     await migrate()
-    expect(await database.query(FINGERPRINT)).toEqual([fresh])
+    expect(await readCatalog(database)).toBe(fresh)
   })
 
   it('loses nothing: what was open can be settled, what ended stays ended, and the figures add up', async () => {
