@@ -28,3 +28,34 @@ begin
   end if;
 end
 $$;
+
+-- On a database in use, calls lock our tables and views in orders of their own. Everything of ours is locked here at once,
+-- and let go and tried again sooner than Postgres would call it a deadlock (deadlock_timeout, 1 s), which ends either side.
+do $$
+declare
+  before constant text := current_setting('lock_timeout');
+  relation record;
+begin
+  perform set_config('lock_timeout', '100ms', true);
+  for attempt in 1..100 loop
+    begin
+      for relation in
+        select c.oid::regclass as name, c.relkind = 'v' as is_view from pg_catalog.pg_class c
+        where c.relnamespace = to_regnamespace('creditgate') and c.relkind in ('r', 'v') order by c.relname
+      loop
+        -- "lock table" of a view would lock the user's tables behind it too.
+        execute format(case when relation.is_view then 'alter view %s set (security_invoker = true)'
+                            else 'lock table %s in access exclusive mode' end, relation.name);
+      end loop;
+      exit;
+    exception when lock_not_available or deadlock_detected then
+      if attempt = 100 then
+        raise exception 'creditgate: the tables of schema creditgate are in use without a pause, last %', relation.name
+          using errcode = 'lock_not_available', hint = 'Look for a transaction that stays open: select * from pg_stat_activity where state <> ''idle''. Then run the migration again: nothing was changed.';
+      end if;
+      perform pg_sleep(random() * 0.1);
+    end;
+  end loop;
+  perform set_config('lock_timeout', before, true);
+end
+$$;
