@@ -108,7 +108,7 @@ function sharesConnections(): boolean {
   return (globalThis.navigator as { readonly userAgent?: string } | undefined)?.userAgent !== 'Cloudflare-Workers'
 }
 
-const guardOptions = z
+export const guardOptions = z
   .strictObject({
     identity: port<Identity>('supabaseJwt()', 'verify'),
     ledger: port<Ledger>('supabaseLedger() or postgresLedger()', 'reserve', 'commit', 'refund', 'extend', 'reverse', 'reset', 'sweep', 'prune', 'version'),
@@ -128,8 +128,7 @@ const guardOptions = z
 
 const least = z.number().int().min(1).max(2_147_483_647)
 
-const routeOptions = z
-  .strictObject({
+export const routeOptions = z.strictObject({
   metered: z.boolean().default(false),
   settleBy: callable<SettleBy>().optional(),
   onAbort: z.enum(['delivered', 'charge', 'refund']).optional(),
@@ -142,6 +141,8 @@ const routeOptions = z
   allowAnonymous: z.boolean().default(false),
   allowOAuthClients: z.union([z.boolean(), z.array(z.string().min(1))]).default(false),
 })
+
+const checkedRouteOptions = routeOptions
   .refine(({ settleBy, onAbort }) => settleBy === undefined || onAbort === undefined, { path: ['onAbort'], error: 'must not stand beside settleBy, which decides by itself' })
   .refine(({ idempotency, replay }) => idempotency !== 'off' || replay === false, { path: ['replay'], error: 'needs the Idempotency-Key header, which is off' })
   .transform(({ onAbort, replay, settleBy, ...rest }) => ({
@@ -151,7 +152,7 @@ const routeOptions = z
   }))
 
 export type ParsedGuardOptions = Readonly<z.output<typeof guardOptions>>
-export type ParsedRouteOptions = Readonly<z.output<typeof routeOptions>>
+export type ParsedRouteOptions = Readonly<z.output<typeof checkedRouteOptions>>
 
 /** @throws TypeError naming each option that is unknown or wrong. */
 export function parseGuardOptions(options: unknown): ParsedGuardOptions {
@@ -160,5 +161,5 @@ export function parseGuardOptions(options: unknown): ParsedGuardOptions {
 
 /** @throws TypeError naming each option that is unknown or wrong. */
 export function parseRouteOptions(options: unknown): ParsedRouteOptions {
-  return parseOptions('requireCredits', routeOptions, options)
+  return parseOptions('requireCredits', checkedRouteOptions, options)
 }

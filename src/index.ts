@@ -1,6 +1,7 @@
 export { describeBody, type AdapterOptions, type Admission, type GuardRequest, type RequestDescription } from './admission.ts'
 export type { Amount } from './amount.ts'
 export type { Credits } from './credits.ts'
+export type { ErrorCode } from './error-code.ts'
 export type { EventListener, GuardEvent } from './events.ts'
 export { createGuard, type Gate, type Guard } from './guard.ts'
 export type { GuardOptions, Mode, RouteOptions, SettleBy } from './guard-options.ts'
@@ -8,7 +9,7 @@ export type { IdempotencyMode } from './idempotency.ts'
 export type { Admits } from './identity/identify.ts'
 export type { Identity, User, Verification } from './identity/identity.ts'
 export { supabaseJwt, type SupabaseJwtOptions } from './identity/supabase-jwt.ts'
-export { LedgerFault } from './ledger/fault.ts'
+export { LedgerFault, type FaultCode } from './ledger/fault.ts'
 export type { GroupCommitOptions } from './ledger/group-commit.ts'
 export type {
   Amounts,

@@ -11,7 +11,8 @@ export interface Problem {
   readonly body: Readonly<Record<string, unknown>> & { readonly type: string; readonly title: string; readonly status: number }
 }
 
-const PROBLEMS = {
+/** Every problem, with what never changes of it. docs/errors.md has a section for each, schemas/problem.json a schema. */
+export const PROBLEMS = {
   'invalid-request': { status: 400, title: 'The request is malformed' },
   unauthenticated: { status: 401, title: 'Sign in to use this' },
   'invalid-token': { status: 401, title: 'The access token is not valid' },

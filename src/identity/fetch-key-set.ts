@@ -7,6 +7,7 @@ const MAX_KEY_SET_BYTES = 1_048_576
 /** The key set cannot be had, or cannot be used: whether a token is good cannot be said. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable'
+  readonly code = 'keys-unavailable'
 }
 
 /** As jose calls it. Two overloads of the platform's own are of no use here. */

@@ -9,8 +9,9 @@ export class LedgerFault extends Error {
   override readonly name = 'LedgerFault'
 
   constructor(
-    readonly kind: 'not-executed' | 'set-up' | 'unknown',
-    readonly code: string,
+    readonly kind: FaultKind,
+    /** One of ours, or what the Data API or Postgres answered: a driver may give any other, which is then `unknown`. */
+    readonly code: FaultCode | (string & Record<never, never>),
     message: string,
     options?: ErrorOptions,
   ) {
@@ -18,7 +19,23 @@ export class LedgerFault extends Error {
   }
 }
 
-const NOT_EXECUTED: ReadonlySet<string> = new Set([
+export type FaultKind = 'not-executed' | 'set-up' | 'unknown'
+
+/** Every code that is known. docs/errors.md has a section for each. */
+export type FaultCode = keyof typeof OWN_CODES | (typeof NOT_EXECUTED)[number] | keyof typeof SET_UP
+
+/** The codes that are ours: nobody else's answer has them. */
+export const OWN_CODES = {
+  'bad-answer': 'unknown',
+  busy: 'not-executed',
+  'credit-type': 'set-up',
+  'empty-answer': 'unknown',
+  'ledger-threw': 'unknown',
+  'schema-version': 'set-up',
+  timeout: 'unknown',
+} as const satisfies Record<string, FaultKind>
+
+export const NOT_EXECUTED = [
   'PGRST000', // the Data API cannot reach the database
   'PGRST001',
   'PGRST002', // its schema cache is not loaded yet
@@ -31,30 +48,29 @@ const NOT_EXECUTED: ReadonlySet<string> = new Set([
   '55P03', // lock timeout
   '57014', // statement timeout
   '57P03', // starting up
-])
+] as const
 
-const SET_UP: ReadonlyMap<string, string> = new Map([
-  ['PGRST202', 'the database lacks the creditgate functions, or the Data API has not loaded them yet'],
-  ['PGRST106', 'the Data API does not expose the schema "public"'],
-  ['42883', 'the database lacks the creditgate functions'],
-  ['42P01', 'the database lacks a table that creditgate was set up with'],
-  ['3F000', 'the database lacks the schema "creditgate"'],
-  ['42501', 'this key or role may not call the creditgate functions: use the secret (service_role) key on the server, never a user\'s token'],
-  ['PGRST301', 'the Data API does not accept this key: use the secret (service_role) key of the same project'],
-  ['25001', 'the connection is not at isolation level read committed'],
-  ['28P01', 'the password of the database connection is wrong'],
-])
+export const SET_UP = {
+  PGRST202: 'the database lacks the creditgate functions, or the Data API has not loaded them yet',
+  PGRST106: 'the Data API does not expose the schema "public"',
+  '42883': 'the database lacks the creditgate functions',
+  '42P01': 'the database lacks a table that creditgate was set up with',
+  '3F000': 'the database lacks the schema "creditgate"',
+  '42501': 'this key or role may not call the creditgate functions: use the secret (service_role) key on the server, never a user\'s token',
+  PGRST301: 'the Data API does not accept this key: use the secret (service_role) key of the same project',
+  '25001': 'the connection is not at isolation level read committed',
+  '28P01': 'the password of the database connection is wrong',
+} as const
 
 const MIGRATE = 'Run "npx creditgate init" and then "npx supabase db push".'
 
 /** Builds the fault that an error code of PostgREST or Postgres stands for. An unlisted or missing code is `unknown`. */
 export function createFault(code: string, message: string, cause?: unknown): LedgerFault {
   const options = cause === undefined ? undefined : { cause }
-  if (NOT_EXECUTED.has(code)) return new LedgerFault('not-executed', code, message, options)
-  const reason = SET_UP.get(code)
-  if (reason === undefined) return new LedgerFault('unknown', code, message, options)
+  if (NOT_EXECUTED.some((known) => known === code)) return new LedgerFault('not-executed', code, message, options)
+  if (!Object.hasOwn(SET_UP, code)) return new LedgerFault('unknown', code, message, options)
   const remedy = ['PGRST202', '42883', '42P01', '3F000'].includes(code) ? ` ${MIGRATE}` : ''
-  return new LedgerFault('set-up', code, `creditgate: ${reason}.${remedy} (${code}: ${message})`, options)
+  return new LedgerFault('set-up', code, `creditgate: ${SET_UP[code as keyof typeof SET_UP]}.${remedy} (${code}: ${message})`, options)
 }
 
 /** The fault of a database that was migrated for another version of this package. */
