@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup'
 
-const LIBRARY = { index: 'src/index.ts', ai: 'ai/index.ts', express: 'adapters/express.ts', fastify: 'adapters/fastify.ts', fetch: 'adapters/fetch.ts', hono: 'adapters/hono.ts' }
+const LIBRARY = { index: 'src/index.ts', ai: 'ai/index.ts', express: 'adapters/express.ts', fastify: 'adapters/fastify.ts', fetch: 'adapters/fetch.ts', hono: 'adapters/hono.ts', testing: 'testing/index.ts' }
 
 export default defineConfig({
   entry: { ...LIBRARY, bin: 'src/bin.ts' },

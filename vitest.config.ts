@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^creditgate$/, replacement: source('./src/index.ts') },
       { find: /^creditgate\/ai$/, replacement: source('./ai/index.ts') },
+      { find: /^creditgate\/testing$/, replacement: source('./testing/index.ts') },
       { find: /^creditgate\/(.*)$/, replacement: source('./adapters/$1.ts') },
     ],
   },

@@ -25,9 +25,8 @@ export async function createAccount(database: Queryable, status = 'active'): Pro
 export async function addCredits(
   database: Queryable,
   account: Account,
-  { type = 'ai', allotted = 100, used = 0, resetInDays = null }: { type?: CreditType; allotted?: number | null; used?: number; resetInDays?: number | null } = {},
+  { id = randomUUID(), type = 'ai', allotted = 100, used = 0, resetInDays = null }: { id?: string; type?: CreditType; allotted?: number | null; used?: number; resetInDays?: number | null } = {},
 ): Promise<string> {
-  const id = randomUUID()
   await database.query(`insert into ${CREDIT_TABLES[type]} (id, allotted, used, resetindays, subscriptionid) values ($1, $2, $3, $4, $5)`, [
     id,
     allotted,

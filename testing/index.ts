@@ -1,0 +1,5 @@
+export type { Account, Books, CreditRowReading, Eventually, NewCredits } from './books.ts'
+export { ledgerScenarios, type LedgerBench, type LedgerScenario } from './ledger-scenarios.ts'
+export { createMemoryLedger, type MemoryLedger, type MemoryLedgerOptions, type Violation } from './memory-ledger.ts'
+export { createTestClock, type Clock, type TestClock } from './test-clock.ts'
+export { createTestIdentity, type TestIdentity, type TestUser } from './test-identity.ts'
