@@ -66,7 +66,7 @@ describe('the tarball', () => {
   it('holds the build, the SQL and the papers, and neither sources nor tests', () => {
     const files = listFiles(packed)
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts', 'dist/bin.js']))
-    const unexpected = files.filter((file) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.(js|js\.map|d\.ts)|sql\/\w+\.sql|sql\/README\.md)$/.test(file))
+    const unexpected = files.filter((file) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.(js|js\.map|d\.ts)|schemas\/\w+\.json|sql\/\w+\.sql|sql\/README\.md)$/.test(file))
     expect(unexpected).toEqual([])
     expect(files.filter((file) => /^sql\/.*\.sql$/.test(file))).toEqual(listFiles(join(ROOT, 'sql')).filter((file) => file.endsWith('.sql')).map((file) => `sql/${file}`))
   })
@@ -132,7 +132,7 @@ describe('in a project that has no framework and no driver', () => {
   })
 
   it('lets its package.json be read, and nothing that is not exported', () => {
-    expect(Object.keys(manifest().exports)).toEqual(['.', './ai', './express', './fastify', './fetch', './hono', './package.json'])
+    expect(Object.keys(manifest().exports)).toEqual(['.', './ai', './express', './fastify', './fetch', './hono', './schemas/*', './testing', './package.json'])
     expect(node(`import manifest from 'creditgate/package.json' with { type: 'json' }; console.log(manifest.version)`).trim()).toBe(manifest().version)
     expect(node(`import('creditgate/dist/bin.js').catch((error) => console.log(error.code))`).trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })
