@@ -8,6 +8,8 @@ import { formatMessage } from 'publint/utils'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assembleMigration } from '../../src/migration.ts'
+import { listPages, readPage, readSnippets } from '../docs/pages.ts'
+import { createSmallProject } from './kinds/small-project.ts'
 
 /** What is published, as a project gets it: the packed tarball, unpacked beside the packages that it needs. */
 
@@ -59,7 +61,7 @@ const listFiles = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => statSync(join(folder, file)).isFile())
     .sort()
-const manifest = (): { name: string; version: string; exports: Record<string, unknown>; dependencies: Record<string, string> } =>
+const manifest = (): { name: string; version: string; exports: Record<string, unknown>; dependencies: Record<string, string>; scripts: Record<string, string> } =>
   JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8')) as ReturnType<typeof manifest>
 
 describe('the tarball', () => {
@@ -78,6 +80,21 @@ describe('the tarball', () => {
       expect(paths.filter((path) => text.includes(`${path}/`)), file).toEqual([])
       expect(text, file).not.toMatch(/["'(]file:\/\/\//)
     }
+  })
+
+  it('runs nothing when it is installed, nor does what it depends on', () => {
+    const lifecycle = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare', 'prepublishOnly', 'prepack', 'postpack', 'publish', 'postpublish', 'dependencies']
+    expect(Object.keys(manifest().scripts).filter((name) => lifecycle.includes(name))).toEqual(['prepack'])
+    expect(existsSync(join(packed, 'binding.gyp'))).toBe(false) // npm would compile it
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dependencies?: Record<string, string>; hasInstallScript?: boolean }> }
+    const visited = new Set<string>()
+    const visit = (name: string): void => {
+      if (visited.has(name)) return
+      visited.add(name)
+      for (const dependency of Object.keys(packages[`node_modules/${name}`]?.dependencies ?? {})) visit(dependency)
+    }
+    DEPENDENCIES.forEach(visit)
+    expect([...visited].map((name) => [name, packages[`node_modules/${name}`]?.hasInstallScript ?? false])).toEqual(DEPENDENCIES.map((name) => [name, false]))
   })
 
   it('is small', () => {
@@ -131,9 +148,11 @@ describe('in a project that has no framework and no driver', () => {
     expect(node(`console.log(import.meta.resolve('${name}').startsWith('file://${packed}/dist/'))`).trim()).toBe('true')
   })
 
-  it('lets its package.json be read, and nothing that is not exported', () => {
+  it('lets its package.json and its schemas be read, and nothing that is not exported', () => {
     expect(Object.keys(manifest().exports)).toEqual(['.', './ai', './express', './fastify', './fetch', './hono', './schemas/*', './testing', './package.json'])
     expect(node(`import manifest from 'creditgate/package.json' with { type: 'json' }; console.log(manifest.version)`).trim()).toBe(manifest().version)
+    expect(node(`import schema from 'creditgate/schemas/problem.json' with { type: 'json' }; console.log(schema.$id)`).trim()).toBe('urn:schema:creditgate:problem')
+    expect(node(`console.log(require('creditgate/schemas/problem.json').$id)`, 'commonjs').trim()).toBe('urn:schema:creditgate:problem')
     expect(node(`import('creditgate/dist/bin.js').catch((error) => console.log(error.code))`).trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })
 
@@ -201,10 +220,11 @@ describe('in a project with a framework', () => {
 })
 
 describe('a TypeScript project', () => {
-  const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-  const snippets = Array.from(README.matchAll(/^```(?:ts|typescript|tsx)\b[^\n]*\n([\s\S]*?)^```/gm), (match) => match[1] ?? '')
+  const snippets = listPages()
+    .filter((page) => page === 'README.md' || page.startsWith('docs/'))
+    .flatMap((page) => readSnippets(readPage(page)).map((snippet, index) => [`${page.replaceAll(/\W/g, '-')}-${index + 1}.ts`, snippet] as const))
 
-  /** What the README's snippets take for granted: the reader's own code, and what an earlier snippet made. */
+  /** What the pages' snippets take for granted: the reader's own code, and what an earlier snippet made. */
   const TAKEN_FOR_GRANTED = `
     declare const app: import('hono').Hono
     declare const handler: import('hono').Handler
@@ -225,19 +245,20 @@ describe('a TypeScript project', () => {
     // Copied files import each other with the extension of what would be emitted.
     for (const file of listFiles(code)) writeFileSync(join(code, file), readFileSync(join(code, file), 'utf8').replaceAll(/'(\.\/[\w-]+)\.ts'/g, "'$1.js'"))
     writeFileSync(join(code, 'taken-for-granted.d.ts'), TAKEN_FOR_GRANTED)
-    snippets.forEach((snippet, index) => writeFileSync(join(code, `readme-${index + 1}.ts`), `${snippet}\nexport {}\n`))
+    for (const [file, snippet] of snippets) writeFileSync(join(code, file), `${snippet}\nexport {}\n`)
     files = listFiles(code).map((file) => join(code, file))
   })
 
-  it('finds TypeScript in the README', () => {
-    expect(snippets.length).toBeGreaterThan(0)
+  it('finds TypeScript in the README and in the other pages', () => {
+    expect(snippets.filter(([file]) => file.startsWith('README-')).length).toBeGreaterThan(0)
+    expect(snippets.filter(([file]) => file.startsWith('docs-')).length).toBeGreaterThan(0)
     expect(snippets.join('\n')).toMatch(/createGuard[\s\S]*honoCredits[\s\S]*expressCredits/)
   })
 
   it.each<[string, ts.CompilerOptions]>([
     ['nodenext', { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
     ['bundler', { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }],
-  ])('checks with module resolution %s: every host, every ledger, wrong use, and each snippet of the README', { timeout: 120_000 }, (_name, resolution) => {
+  ])('checks with module resolution %s: every host, every ledger, wrong use, and each snippet of the pages', { timeout: 120_000 }, (_name, resolution) => {
     const program = ts.createProgram(files, {
       ...resolution,
       target: ts.ScriptTarget.ES2022,
@@ -254,5 +275,29 @@ describe('a TypeScript project', () => {
     const ours = ts.getPreEmitDiagnostics(program).filter(({ file }) => file === undefined || file.fileName.startsWith(project))
     const host = { getCurrentDirectory: () => project, getNewLine: () => '\n', getCanonicalFileName: (name: string) => name }
     expect(ts.formatDiagnostics(ours, host)).toBe('')
+  })
+})
+
+describe('a small project', () => {
+  const WORKED = [expect.stringMatching(/^401 .*invalid-token/) as string, '200 98 left', 'committed']
+  const create = (kind: string, type: 'module' | 'commonjs') => createSmallProject(join(work, 'kinds', kind.replaceAll(/\W/g, '-')), { type, modules: join(project, 'node_modules') })
+
+  it.each([
+    ['of ES modules', 'module'],
+    ['of CommonJS, by require', 'commonjs'],
+  ] as const)('%s works', (kind, type) => {
+    const small = create(kind, type)
+    expect(/\brequire\("creditgate"\)/.test(small.writeJavaScript())).toBe(type === 'commonjs')
+    expect(small.run()).toEqual(WORKED)
+  })
+
+  it.each([
+    ['nodenext', 'module'],
+    ['nodenext, emitting CommonJS', 'commonjs'],
+    ['bundler', 'module'],
+  ] as const)('of TypeScript with module resolution %s checks in full, libraries included, and works', { timeout: 120_000 }, (kind, type) => {
+    const small = create(kind, type)
+    expect(small.compile(kind === 'bundler' ? 'bundler' : 'nodenext')).toBe('')
+    expect(small.run()).toEqual(WORKED)
   })
 })
