@@ -15,7 +15,7 @@ export function createTwin(stage: Stage): Twin {
 }
 
 /** Carries a step out, and gives its answers in words that are the same for each twin. */
-export async function play(twin: Twin, step: Step): Promise<unknown> {
+async function play(twin: Twin, step: Step): Promise<unknown> {
   return twin.client.applies(step) ? perform(twin, twin.client.resolve(step)) : 'nothing to do'
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
 import postgres from 'postgres'
@@ -63,6 +62,3 @@ export const LEDGERS: Readonly<Record<string, () => Promise<LedgerFixture>>> = {
     }
   },
 }
-
-/** An id for a reservation; the guard makes its own by time, any UUID will do. */
-export const createId = (): string => randomUUID()
