@@ -4,7 +4,6 @@ import type { Recorder } from './recorder.ts'
 /** The part of Node's `ServerResponse` that tells how a response went. */
 export interface NodeResponseLike {
   readonly statusCode: number
-  readonly headersSent: boolean
   readonly writableFinished: boolean
   /** Undefined once `destroy()` was called without an error, whatever its type says. */
   readonly errored: Error | null | undefined
@@ -17,11 +16,26 @@ export interface NodeResponseLike {
  * `finish` never comes after an abort, and a request's own `close` comes while its response still runs.
  */
 export function awaitClose(response: NodeResponseLike): Promise<BodyEnd> {
+  const body = watchBody(response)
   return new Promise((resolve) => {
     response.once('close', () => {
-      resolve({ ended: describeEnd(response), started: response.headersSent })
+      resolve({ ended: describeEnd(response), started: body.started })
     })
   })
+}
+
+/** Not `headersSent`: an event stream sends its headers at once, and its first byte perhaps much later. Node tells of no byte. */
+function watchBody(response: NodeResponseLike): { readonly started: boolean } {
+  const body = { started: false }
+  const writes = response as NodeResponseLike & Record<'write' | 'end', (chunk?: unknown, ...rest: unknown[]) => unknown>
+  for (const name of ['write', 'end'] as const) {
+    const write = writes[name]
+    writes[name] = function (this: unknown, chunk, ...rest) {
+      if (typeof chunk !== 'function' && (chunk as string | Uint8Array | null | undefined)?.length) body.started = true
+      return write.call(this, chunk, ...rest)
+    }
+  }
+  return body
 }
 
 /** What Node reports when the other side of a connection is gone. */
