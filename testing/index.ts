@@ -1,4 +1,7 @@
 export type { Account, Books, CreditRowReading, Eventually, NewCredits } from './books.ts'
+export { createCues, type HandlerCues, type TestCues } from './cues.ts'
+export type { Ability, Ending, Host, Requirement, Route, Served } from './host.ts'
+export { hostScenarios, readHostRoute, reasonToSkip, type HostBench, type HostScenario } from './host-scenarios.ts'
 export { ledgerScenarios, type LedgerBench, type LedgerScenario } from './ledger-scenarios.ts'
 export { createMemoryLedger, type MemoryLedger, type MemoryLedgerOptions, type Violation } from './memory-ledger.ts'
 export { createTestClock, type Clock, type TestClock } from './test-clock.ts'
