@@ -65,8 +65,8 @@ export async function connectTo(base: string, { headers: always }: ClientOptions
     return {
       head: response.then((received) => ({ status: received.statusCode ?? 0, headers: toHeaders(received.rawHeaders), reused: request.reusedSocket })),
       async read() {
-        const { done, value } = await (await pieces).next()
-        return done === true ? undefined : decoder.decode(value as Uint8Array, { stream: true })
+        const piece = await (await pieces).next()
+        return piece.done === true ? undefined : decoder.decode(piece.value, { stream: true })
       },
       leave: () => request.destroy(),
     }

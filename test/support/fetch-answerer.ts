@@ -4,7 +4,7 @@ import type { Route } from 'creditgate/testing'
 
 /** A scenario's route as a function from `Request` to `Response`, on any runtime: nothing here is Node's. */
 
-type Answerer = (request: Request) => Response | Promise<Response>
+type Answerer = (request: Request, ...rest: unknown[]) => Response | Promise<Response>
 
 /** Guards around guards, and around all of them what a framework makes of an error. */
 export function createAnswerer(guard: Guard, route: Route): Answerer {
@@ -15,11 +15,11 @@ export function createAnswerer(guard: Guard, route: Route): Answerer {
     if (ending.kind === 'text') return new Response(ending.body === '' ? null : ending.body, { status: ending.status })
     return new Response(createBody(ending.chunks), { status: ending.status, headers: { 'Content-Type': ending.contentType } })
   }
-  type Inner = (request: Request, credits: Credits) => Response | Promise<Response>
+  type Inner = (request: Request, credits: Credits, ...rest: unknown[]) => Response | Promise<Response>
   const guarded = route.requires.reduceRight<Inner>((inner, { type, amount, options }) => requireCredits(type, amount, options)(inner), handle) as Answerer
-  return async (request) => {
+  return async (request, ...rest) => {
     try {
-      return await guarded(request)
+      return await guarded(request, ...rest)
     } catch {
       return new Response('sorry', { status: route.errorStatus })
     }
@@ -32,9 +32,9 @@ export function createBody(chunks: AsyncIterable<string>): ReadableStream<Uint8A
   const iterator = chunks[Symbol.asyncIterator]()
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await iterator.next()
-      if (done === true) controller.close()
-      else controller.enqueue(encoder.encode(value))
+      const next = await iterator.next()
+      if (next.done === true) controller.close()
+      else controller.enqueue(encoder.encode(next.value))
     },
     async cancel() {
       await iterator.return?.()

@@ -39,9 +39,9 @@ it.each<[string, State, string]>([
 })
 
 it('knows a body that is handed over with the end', async () => {
-  const response = Object.assign(new EventEmitter(), { statusCode: 200, writableFinished: true, errored: null, closed: false, write: () => true, end: (_text?: string) => undefined })
+  const response = Object.assign(new EventEmitter(), { statusCode: 200, writableFinished: true, errored: null, closed: false, write: () => true, end: () => undefined })
   const closed = awaitClose(response)
-  response.end('all of it')
+  ;(response.end as (text: string) => void)('all of it')
   response.emit('close')
   expect(await closed).toEqual({ ended: 'finished', started: true })
 })
