@@ -31,19 +31,21 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
         })
         if (admission.outcome !== 'admitted') return createResponse(admission.response)
 
+        const release = keepRunning(rest)
+        const settle: typeof admission.settle = (outcome) => admission.settle(outcome).finally(release)
         // While there is no body to cancel, this is how a host tells that the client has gone, where it tells at all.
-        const leave = () => void admission.settle({ status: 200, threw: false, ended: 'aborted', started: false })
+        const leave = () => void settle({ status: 200, threw: false, ended: 'aborted', started: false })
         request.signal.addEventListener('abort', leave, { once: true })
         if (request.signal.aborted) leave()
 
         try {
           const response = request.signal.aborted ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
           const { status, body } = response
-          const settle = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => admission.settle({ status, threw: false, ...end })
+          const settleBody = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => settle({ status, threw: false, ...end })
           // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed. Throws for a status or a body that is of no use.
-          const observed = new Response(body && observeBody(body, settle, admission.recorder), response)
+          const observed = new Response(body && observeBody(body, settleBody, admission.recorder), response)
           admission.recorder?.begin(status, response.headers)
-          if (body === null) await settle({ ended: 'finished', started: true })
+          if (body === null) await settleBody({ ended: 'finished', started: true })
           // In front of what guards within have set: in the order in which guards stand.
           for (const [name, value] of Object.entries(admission.headers)) {
             const present = observed.headers.get(name)
@@ -51,7 +53,7 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
           }
           return observed
         } catch (error) {
-          await admission.settle({ status: 500, threw: true, ended: 'failed', started: false })
+          await settle({ status: 500, threw: true, ended: 'failed', started: false })
           throw error
         } finally {
           request.signal.removeEventListener('abort', leave)
@@ -59,6 +61,18 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
       }
     }
   }
+}
+
+interface ExecutionContextLike {
+  waitUntil(work: Promise<unknown>): void
+}
+
+/** On Cloudflare Workers what a request has started ends with its client, unless the context that comes behind it is told to wait. */
+function keepRunning(rest: readonly unknown[]): () => void {
+  const context = rest.find((each): each is ExecutionContextLike => typeof (each as ExecutionContextLike | null)?.waitUntil === 'function')
+  let release: () => void = () => undefined
+  context?.waitUntil(new Promise<void>((resolve) => (release = resolve)))
+  return release
 }
 
 /** Nobody reads it; logs know the number. */
