@@ -34,8 +34,8 @@ export interface Exchange {
   readonly head: Promise<Head>
   /** The next piece of the body; undefined: there is no more. Rejects when it is cut off. */
   read(): Promise<string | undefined>
-  /** Hangs up. */
-  leave(): void
+  /** Hangs up: closes the connection in order, or, where it is told to, resets it. */
+  leave(how?: 'reset'): void
 }
 
 export interface ClientOptions {
@@ -68,7 +68,10 @@ export async function connectTo(base: string, { headers: always }: ClientOptions
         const piece = await (await pieces).next()
         return piece.done === true ? undefined : decoder.decode(piece.value, { stream: true })
       },
-      leave: () => request.destroy(),
+      leave(how) {
+        if (how === 'reset') request.socket?.resetAndDestroy()
+        else request.destroy()
+      },
     }
   }
   return { send, close: () => kept.destroy() }

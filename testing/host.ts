@@ -33,6 +33,8 @@ export interface Route {
 export type Ability =
   /** A client that leaves before there is a response is seen. */
   | 'early-leave'
+  /** A client that closes its connection in order is seen although nothing is being written to it. */
+  | 'idle-leave'
   /** What is thrown and is no Error gets a response too. */
   | 'thrown-values'
   /** A stream that fails before its first chunk leaves a status below 400. */

@@ -33,12 +33,12 @@ const streamLate = (credits: Credits, cues: HandlerCues) =>
   )
 
 const leavesEarly =
-  (charge: Charge) =>
+  (charge: Charge, how?: 'reset') =>
   async ({ send, cues, noted, settled }: HostScene): Promise<void> => {
     const exchange = send()
     exchange.head.catch(() => undefined)
     await noted('entered')
-    exchange.leave()
+    exchange.leave(how)
     await cues.give('gone')
     await settled(charge)
   }
@@ -55,23 +55,25 @@ const leavesAfter =
     await noted('stopped')
   }
 
-const early = (name: string, handle: HostStory['handle'], charge: Charge): HostStory => ({ name, needs: ['early-leave'], handle, play: leavesEarly(charge) })
+const early = (name: string, handle: HostStory['handle'], charge: Charge): HostStory => ({ name, needs: ['early-leave', 'idle-leave'], handle, play: leavesEarly(charge) })
+const reset = (name: string, handle: HostStory['handle'], charge: Charge): HostStory => ({ name, needs: ['early-leave', 'connections'], handle, play: leavesEarly(charge, 'reset') })
+
+const hang: HostStory['handle'] = async (_credits, cues) => {
+  await cues.until('released')
+  return respond(200)
+}
 
 export const leavingStories: readonly HostStory[] = [
   early('a client that leaves before the answer is refunded', answerLate(() => undefined), REFUNDED),
   early('a client that leaves before the answer pays what was reported', answerLate((credits) => credits.report(6)), committed(6)),
   early('a client that leaves before the answer is refunded, commit(3) or not', answerLate((credits) => credits.commit(3)), REFUNDED),
-  early(
-    'a handler that never ends is refunded when its client leaves',
-    async (_credits, cues) => {
-      await cues.until('released')
-      return respond(200)
-    },
-    REFUNDED,
-  ),
+  early('a handler that never ends is refunded when its client leaves', hang, REFUNDED),
+  reset('a client that resets its connection before the answer is refunded', answerLate(() => undefined), REFUNDED),
+  reset('a client that resets its connection before the answer pays what was reported', answerLate((credits) => credits.report(6)), committed(6)),
+  reset('a handler that never ends is refunded when its client resets the connection', hang, REFUNDED),
   {
     name: 'a client that leaves a stream before its headers or its first byte is refunded',
-    needs: ['early-leave'],
+    needs: ['early-leave', 'idle-leave'],
     handle: streamLate,
     async play({ send, cues, noted, settled }) {
       const exchange = send()
@@ -86,7 +88,7 @@ export const leavingStories: readonly HostStory[] = [
   },
   {
     name: 'a client that leaves after the headers and before the first byte is refunded',
-    needs: ['early-headers'],
+    needs: ['early-headers', 'idle-leave'],
     handle: streamLate,
     async play({ send, cues, settled }) {
       const exchange = send()
@@ -123,6 +125,7 @@ export const leavingStories: readonly HostStory[] = [
   },
   {
     name: 'a stream that hangs is settled when its client leaves',
+    needs: ['idle-leave'],
     handle: (credits, cues) =>
       stream(
         (async function* () {
@@ -134,6 +137,17 @@ export const leavingStories: readonly HostStory[] = [
       const exchange = send()
       await readUntil(exchange, 'chunk 1\n')
       exchange.leave()
+      await settled(committed(10))
+    },
+  },
+  {
+    name: 'a stream that hangs is settled when its client resets the connection',
+    needs: ['connections'],
+    handle: (credits, cues) => stream(writeChunks({ credits, cues }, { count: 1, waitsAfter: 1 })),
+    async play({ send, settled }) {
+      const exchange = send()
+      await readUntil(exchange, 'chunk 1\n')
+      exchange.leave('reset')
       await settled(committed(10))
     },
   },
