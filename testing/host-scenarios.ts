@@ -67,7 +67,7 @@ const stories: readonly HostStory[] = [...endingStories, ...streamStories, ...le
 export const hostScenarios: readonly HostScenario[] = Object.freeze(stories.map((story): HostScenario => Object.freeze({ name: story.name, needs: Object.freeze([...(story.needs ?? [])]), run: (bench: HostBench) => runStory(story, bench) })))
 
 /** Why a host cannot show this, in its own words; undefined: it can. */
-export function reasonToSkip({ needs }: HostScenario, { cannot = {} }: Host): string | undefined {
+export function reasonToSkip({ needs }: HostScenario, { cannot = {} }: Pick<Host, 'cannot'>): string | undefined {
   return needs.map((ability) => cannot[ability]).find((reason) => reason !== undefined)
 }
 

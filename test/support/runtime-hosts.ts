@@ -18,8 +18,8 @@ export interface Runtime extends Pick<Host, 'name' | 'cannot'> {
 }
 
 export interface RunningRuntime extends Host {
-  /** What it has printed. */
-  readLog(): string
+  /** Where it listens. */
+  readonly at: string
   stop(): Promise<void>
 }
 
@@ -87,7 +87,7 @@ export async function startRuntime({ name, cannot = {}, script, arrange }: Runti
   return {
     name,
     cannot,
-    readLog: () => readFileSync(log, 'utf8'),
+    at,
     // The guard and the handler are in the other process, which finds them by the scenario's name.
     serve(_guard, route) {
       const run = crypto.randomUUID()

@@ -2,7 +2,7 @@ import type { Balance, ReserveAnswer, ReserveRequest } from 'creditgate'
 import { equalAmounts, sum } from './amounts.ts'
 import { closeCycles, draw, endOfCycle, headroom, orderForSpending, viewRow, type CreditRow } from './credit-row.ts'
 import { refuseReserve } from './refusal.ts'
-import { describeEnd, type Allocation } from './reservation.ts'
+import { describeEnd, type Allocation, type Reservation } from './reservation.ts'
 import { expire, findReservation, findSubscription, listRows, type Store } from './store.ts'
 
 /** Holds credits for one call, all or nothing. */
@@ -23,7 +23,7 @@ export function reserve(store: Store, request: ReserveRequest): ReserveAnswer {
 
   const subscription = findSubscription(store, user)
   if (subscription === undefined) return { id, outcome: 'no_subscription' }
-  for (const each of store.reservations.values()) if (each.subscription === subscription) expire(store, each)
+  for (const each of store.open) if (each.subscription === subscription) expire(store, each)
   const obstacle = findObstacle(store, { request, subscription })
   if (obstacle !== undefined) return obstacle
 
@@ -47,10 +47,12 @@ export function reserve(store: Store, request: ReserveRequest): ReserveAnswer {
     draw(row, amount)
     return { row: row.id, type: row.type, cycle: row.cycle, held: amount, kept: amount, reversed: 0 }
   })
-  store.reservations.set(id, {
+  const reservation: Reservation = {
     ...{ id, user, subscription, amounts: { ...amounts }, allocations, attempt: idempotency, reversals: new Map() },
     ...{ state: 'open', reported: undefined, leaseUntil: now + lease * 1000, endedAt: 0 },
-  })
+  }
+  store.reservations.set(id, reservation)
+  store.open.add(reservation)
   return { id, outcome: 'reserved', subscription, amounts: { ...amounts }, balances: describeBalances(store, { subscription, types }) }
 }
 

@@ -15,6 +15,8 @@ export interface Store {
   readonly subscriptions: Map<string, Subscription>
   readonly rows: Map<string, CreditRow>
   readonly reservations: Map<string, Reservation>
+  /** Those that are open: the only ones that a lease can end. */
+  readonly open: Set<Reservation>
   /** Answers to resets that are done, by subscription, type and key. */
   readonly resets: Map<string, number>
   /** What pruned reservations keep in a row's cycle. */
@@ -22,7 +24,7 @@ export interface Store {
 }
 
 export function createStore(clock: Clock, creditTypes: readonly string[]): Store {
-  return { clock, creditTypes, subscriptions: new Map(), rows: new Map(), reservations: new Map(), resets: new Map(), carried: new Map() }
+  return { clock, creditTypes, subscriptions: new Map(), rows: new Map(), reservations: new Map(), open: new Set(), resets: new Map(), carried: new Map() }
 }
 
 /** The subscription that a user spends from. */
@@ -61,6 +63,7 @@ export function end(store: Store, reservation: Reservation, { state, keep }: { r
     allocation.kept = kept
   }
   reservation.state = state
+  store.open.delete(reservation)
   reservation.endedAt = store.clock.now()
 }
 

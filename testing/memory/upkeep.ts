@@ -29,7 +29,7 @@ export function sweep(store: Store, request: SweepRequest): SweepAnswer {
   if (reason !== undefined) return { id: undefined, outcome: 'invalid', reason }
   const { most = 500 } = request
   let [expired, cycles] = [0, 0]
-  for (const reservation of store.reservations.values()) if (expired < most && expire(store, reservation)) expired += 1
+  for (const reservation of store.open) if (expired < most && expire(store, reservation)) expired += 1
   // A row of which nothing is used has nothing to take away, and is left as it is.
   for (const row of store.rows.values()) if (expired + cycles < most && row.used !== 0 && closeCycles(row, store.clock.now())) cycles += 1
   return { outcome: 'swept', expired, cycles, more: expired + cycles >= most }

@@ -10,6 +10,12 @@ export interface Surroundings {
   readonly API_KEY: string
 }
 
+/** What is known of the calls to the database: `longest` is how many elements travelled together at most. */
+export interface CallsReading {
+  readonly runtime: string
+  readonly longest: number
+}
+
 /**
  * Serves every scenario, in a process of a runtime's own: a request names its scenario and its run in headers, and a test tells
  * and asks through `/cues`. Nothing in here is of any one runtime.
@@ -17,7 +23,8 @@ export interface Surroundings {
  * @returns a handler; what its host hands over behind the request goes on to the guarded handlers.
  */
 export function createScenarioServer({ AUTH_URL, API_URL, API_KEY }: Surroundings): (request: Request, ...rest: unknown[]) => Promise<Response> {
-  const guard = createGuard({ identity: supabaseJwt({ url: AUTH_URL }), ledger: supabaseLedger(createRpcClient(API_URL, API_KEY)), onEvent: () => undefined })
+  let longest = 0
+  const guard = createGuard({ identity: supabaseJwt({ url: AUTH_URL }), ledger: supabaseLedger(createRpcClient({ url: API_URL, key: API_KEY, onCall: (elements) => (longest = Math.max(longest, elements)) })), onEvent: () => undefined })
   const runs = new Map<string, HandlerCues & TestCues>()
 
   function findCues(run: string): HandlerCues & TestCues {
@@ -28,6 +35,7 @@ export function createScenarioServer({ AUTH_URL, API_URL, API_KEY }: Surrounding
 
   return async (request, ...rest) => {
     const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/calls') return Response.json({ runtime: navigator.userAgent, longest } satisfies CallsReading)
     if (pathname === '/cues') {
       const cues = findCues(searchParams.get('run') ?? '')
       const cue = searchParams.get('give')
@@ -40,9 +48,10 @@ export function createScenarioServer({ AUTH_URL, API_URL, API_KEY }: Surrounding
 }
 
 /** The sliver of a supabase-js client that a ledger needs. */
-function createRpcClient(url: string, key: string): SupabaseClientLike {
+function createRpcClient({ url, key, onCall }: { readonly url: string; readonly key: string; readonly onCall: (elements: number) => void }): SupabaseClientLike {
   return {
-    async rpc(name: string, parameters: unknown = {}) {
+    async rpc(name: string, parameters: { readonly requests?: readonly unknown[] } = {}) {
+      onCall(parameters.requests?.length ?? 0)
       const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }
       const response = await fetch(`${url}/rpc/${name}`, { method: 'POST', headers, body: JSON.stringify(parameters) })
       const answer: unknown = await response.json()
