@@ -29,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 type Serve = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 type Handler = (req: IncomingMessage, res: ServerResponse, credits: Credits) => Promise<void>
 interface Page {
-  httpCredits(guard: Guard): (type: string, amount: Amount<IncomingMessage>, options?: RouteOptions) => (handler: Handler) => Serve
+  readonly httpCredits: (guard: Guard) => (type: string, amount: Amount<IncomingMessage>, options?: RouteOptions) => (handler: Handler) => Serve
 }
 
 const host: Host = {

@@ -10,7 +10,7 @@ const list = (folder: string): string[] => readdirSync(join(root, folder), { rec
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const imports = (file: string): string[] => ts.preProcessFile(read(file)).importedFiles.map(({ fileName }) => fileName)
 const targets = (file: string): string[] => imports(file).filter((name) => name.startsWith('.')).map((name) => normalize(join(file, '..', name)))
-const [core, adapters, ai] = [list('src'), list('adapters'), list('ai')]
+const [core, adapters, ai, testing] = [list('src'), list('adapters'), list('ai'), list('testing')]
 const cli = core.filter((file) => file.startsWith('src/cli/'))
 const NODE = [...cli, 'src/bin.ts', 'src/migration.ts', 'src/package-version.ts']
 
@@ -34,6 +34,11 @@ it.each(adapters)('%s imports the package by its name, and the types of its host
 it.each(ai)('%s imports the package by its name, zod, and what reads options and tells events, and nothing of the SDK', (file) => {
   expect(imports(file).filter((name) => !name.startsWith('./') && !['creditgate', 'zod', '../src/events.ts', '../src/options.ts'].includes(name))).toEqual([])
   expect(/^import \{[^}]*\} from 'creditgate'/m.test(read(file))).toBe(false)
+})
+
+it.each(testing)('%s imports the package by its name, and no test framework', (file) => {
+  const allowed = (name: string): boolean => ['creditgate', '../src/schema-version.ts'].includes(name) || (file === 'testing/client.ts' && name.startsWith('node:'))
+  expect(imports(file).filter((name) => !allowed(name) && !testing.includes(normalize(join(file, '..', name))))).toEqual([])
 })
 
 it('only the index re-exports, nothing imports it, and no file of the core leads back to itself', () => {
@@ -64,7 +69,7 @@ it('the names of the SQL functions stand in one file', () => {
   expect(core.filter((file) => /creditgate_[a-z]/.test(read(file)) && !cli.includes(file))).toEqual(['src/ledger/create-ledger.ts'])
 })
 
-it.each([...core, ...adapters, ...ai])('%s is at most 300 lines, exports by name, and keeps no state of its own', (file) => {
+it.each([...core, ...adapters, ...ai, ...testing])('%s is at most 300 lines, exports by name, and keeps no state of its own', (file) => {
   expect(read(file).split('\n').length).toBeLessThanOrEqual(300)
   expect(read(file)).not.toMatch(/^export default|^export \{[^}]*as default/m)
   expect(read(file)).not.toMatch(/^(let|var) /m)
