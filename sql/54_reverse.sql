@@ -65,12 +65,13 @@ begin
   now := clock_timestamp();
   for position in reverse cardinality(reservation.allocations) .. 1 loop
     allocation := reservation.allocations[position];
+    -- A type that is not asked for has nothing to reverse: least() passes over null.
     amount := least(
-      (left_to_reverse ->> allocation.credit_type)::bigint,
+      coalesce((left_to_reverse ->> allocation.credit_type)::bigint, 0),
       allocation.kept + coalesce((select sum(a.amount) from creditgate.adjustments a
                                   where a.reservation_id = reservation.id and a.kind = 'reversal'
                                     and a.credit_type = allocation.credit_type and a.row_id = allocation.row_id and a.cycle = allocation.cycle), 0));
-    continue when coalesce(amount, 0) = 0;
+    continue when amount = 0;
     left_to_reverse := left_to_reverse || jsonb_build_object(
       allocation.credit_type, (left_to_reverse ->> allocation.credit_type)::bigint - amount);
     if creditgate.give_back(allocation.credit_type, allocation.row_id, allocation.cycle, amount) then

@@ -47,6 +47,17 @@ it('of more than is left answers exceeds with what is left', async () => {
   expect(await readUsed(database, row)).toBe(3)
 })
 
+it('of one type of several gives back nothing of the others', async () => {
+  const account = await createAccount(database)
+  const rows = [await addCredits(database, account, { allotted: 9 }), await addCredits(database, account, { type: 'lead', allotted: 9 })]
+  const id = randomUUID()
+  await call('reserve', { id, user: account.user, amounts: { ai: 5, lead: 3 }, lease: 60 })
+  await call('commit', { id })
+  expect(await call('reverse', { id, key: 'a', amounts: { ai: 2 } })).toEqual({ id, outcome: 'reversed', amounts: { ai: 2 }, returned: { ai: 2 } })
+  expect(await Promise.all(rows.map((row) => readUsed(database, row)))).toEqual([3, 3])
+  expect(await call('reverse', { id, key: 'b' })).toMatchObject({ amounts: { ai: 3, lead: 3 }, returned: { ai: 3, lead: 3 } })
+})
+
 it('under a key that was used for another amount answers conflict with what that key reversed', async () => {
   const { id, row } = await arrange('committed')
   await call('reverse', { id, key: 'a', amounts: 1 })
