@@ -35,7 +35,7 @@ interface Batch {
 }
 
 const batch: fc.Arbitrary<Batch> = fc
-  .oneof(...[arbitraries.reserve, arbitraries.reserve, arbitraries.commit, arbitraries.extend, arbitraries.refund, arbitraries.reverse].map(createElements))
+  .oneof(...[arbitraries.reserve, fc.oneof({ weight: 4, arbitrary: arbitraries.reserve }, { weight: 1, arbitrary: arbitraries.tryReserve }), arbitraries.commit, arbitraries.extend, arbitraries.refund, arbitraries.reverse].map(createElements))
   .chain((elements) =>
     fc.shuffledSubarray(elements.map(({ place }) => place), { minLength: elements.length }).map((turns) =>
       Object.assign({ elements, turns }, { [fc.toStringMethod]: () => `[${elements.map(describeElement).join('; ')}] and in turns ${turns.join(' ')}` }),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { Amounts, CommitRequest, ExtendRequest, RefundRequest, ReserveRequest, ResetRequest, ReverseRequest } from 'creditgate'
+import type { Amounts, CommitRequest, ExtendRequest, RefundRequest, ReserveRequest, ResetRequest, ReverseRequest, StoredAnswer } from 'creditgate'
 import type { Account } from '../support/seed.ts'
-import type { Caller, Change, Portion, RowSpec, Step, Target } from './steps.ts'
+import type { Caller, Change, Least, Portion, ResponseTag, RowSpec, Step, Target } from './steps.ts'
 
 /** A row on its way into a table. */
 export interface NewRow extends Omit<RowSpec, 'rank'> {
@@ -48,7 +48,9 @@ export function createClient(account: Account, stranger: string): Client {
     if (portion === 'all') return undefined
     if ('plain' in portion) return portion.plain
     const whole = asked.get(id)?.amounts ?? { ai: 1 }
-    return Object.fromEntries(Object.entries(whole).map(([type, amount]) => [type, takeShare(amount, portion.percent)]))
+    const { only } = portion
+    const chosen = only === undefined ? whole : { [only]: whole[only] ?? 1 }
+    return Object.fromEntries(Object.entries(chosen).map(([type, amount]) => [type, takeShare(amount, portion.percent)]))
   }
 
   function resolve(step: Step): Call {
@@ -62,8 +64,17 @@ export function createClient(account: Account, stranger: string): Client {
         return { operation: 'insert', rows: added }
       }
       case 'reserve': {
-        const request: ReserveRequest = { id: findId(step.target), user: step.by === 'owner' ? account.user : stranger, amounts: step.amounts, lease: step.lease, ...(step.attempt === undefined ? {} : { idempotency: step.attempt }) }
-        if (!asked.has(request.id) && step.by === 'owner') {
+        const request: ReserveRequest = {
+          id: findId(step.target),
+          user: step.by === 'owner' ? account.user : stranger,
+          amounts: step.amounts,
+          lease: step.lease,
+          ...(step.attempt === undefined ? {} : { idempotency: step.attempt }),
+          ...(step.least === undefined ? {} : { least: chooseLeast(step.amounts, step.least) }),
+          ...(step.dryRun ? { dryRun: true } : {}),
+        }
+        // The id of a dry run is free for what comes next.
+        if (!asked.has(request.id) && step.by === 'owner' && !step.dryRun) {
           asked.set(request.id, request)
           ids.push(randomUUID())
         }
@@ -76,7 +87,7 @@ export function createClient(account: Account, stranger: string): Client {
       case 'commit': {
         const id = findId(step.target)
         const amounts = chooseAmounts(id, step.portion)
-        return { operation: 'commit', requests: [{ id, ...nameCaller(step.by), ...(amounts === undefined ? {} : { amounts }) }] }
+        return { operation: 'commit', requests: [{ id, ...nameCaller(step.by), ...(amounts === undefined ? {} : { amounts }), ...(step.more ? { more: true } : {}), ...(step.response === undefined ? {} : { response: RESPONSES[step.response] }) }] }
       }
       case 'refund':
         return { operation: 'refund', requests: [{ id: findId(step.target), ...nameCaller(step.by) }] }
@@ -117,6 +128,15 @@ export function createClient(account: Account, stranger: string): Client {
     nameTarget: (target) => `r${placeTarget(target)}`,
     listIds: () => ids,
   }
+}
+
+const RESPONSES: Readonly<Record<ResponseTag, StoredAnswer>> = {
+  a: { status: 201, headers: { 'content-type': 'text/plain', etag: '"1"' }, body: 'YQ==' },
+  b: { status: 204, headers: {}, body: '' },
+}
+
+function chooseLeast(amounts: Amounts, { types, percent }: Least): Amounts {
+  return Object.fromEntries(types.map((type) => [type, takeShare(amounts[type] ?? 0, percent)]))
 }
 
 function takeShare(amount: number, percent: number): number {

@@ -40,7 +40,7 @@ class StepCommand implements fc.AsyncCommand<Expected, Stage> {
 }
 
 /** A day's traffic, more of what matters more. */
-const TRAFFIC = { insert: 1, reserve: 8, reserveAgain: 1, repeat: 1, crash: 1, commit: 5, refund: 2, extend: 3, reverse: 3, reset: 1, sweep: 1, prune: 1, advance: 3, leap: 1, write: 1 }
+const TRAFFIC = { insert: 1, reserve: 8, tryReserve: 1, reserveAgain: 1, repeat: 1, crash: 1, commit: 5, refund: 2, extend: 3, reverse: 3, reset: 1, sweep: 1, prune: 1, advance: 3, leap: 1, write: 1 }
 /** What piles up over many cycles, and is reversed and forgotten. */
 const HISTORY = { reserve: 6, commit: 6, reverse: 6, reset: 1, sweep: 1, prune: 3, leap: 3, write: 1 }
 

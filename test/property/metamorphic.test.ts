@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import type { Amounts } from 'creditgate'
+import type { Amounts, CommitRequest, ReserveRequest } from 'creditgate'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { LEDGERS, type LedgerFixture } from '../support/ledgers.ts'
 import { allowSeconds, createRuns } from './runs.ts'
@@ -20,6 +20,7 @@ beforeAll(async () => {
 afterAll(() => fixture.close())
 
 const RUNS = { ci: 300, long: 5_000 }
+const FEWER_RUNS = { ci: 150, long: 3_000 }
 const timeout = allowSeconds(30)
 
 function createSteps(weights: Parameters<typeof weigh>[0], maxLength: number): fc.Arbitrary<Story> {
@@ -49,10 +50,17 @@ async function openTwins(): Promise<[Twin, Twin]> {
   return [one, other]
 }
 
-async function reserve({ stage }: Twin, reserved: Amounts): Promise<{ readonly id: string; readonly held: boolean }> {
+async function reserve({ stage }: Twin, reserved: Amounts, request: Partial<ReserveRequest> = {}): Promise<{ readonly id: string; readonly held: boolean; readonly answer: Answer }> {
   const id = randomUUID()
-  const [answer] = await fixture.ledger.reserve([{ id, user: stage.account.user, amounts: reserved, lease: 900 }])
-  return { id, held: answer?.outcome === 'reserved' }
+  const [answer] = (await stage.perform({ operation: 'reserve', requests: [{ id, user: stage.account.user, amounts: reserved, lease: 900, ...request }] })) as Answer[]
+  return { id, held: answer?.['outcome'] === 'reserved', answer: omitIds(answer ?? {}) }
+}
+
+type Answer = Readonly<Record<string, unknown>>
+
+/** What is the same for twins. */
+function omitIds(answer: Answer): Answer {
+  return Object.fromEntries(Object.entries(answer).filter(([name]) => name !== 'id' && name !== 'subscription'))
 }
 
 async function playAll(twins: readonly Twin[], steps: readonly Step[]): Promise<void> {
@@ -110,6 +118,97 @@ it('to commit k of n is to reserve k and commit it all', { timeout }, async () =
   const runs = createRuns('commit k of n', RUNS)
   await fc.assert(property, runs)
   expect(held).toBeGreaterThan((runs.numRuns ?? 0) / 3)
+})
+
+/** Nothing but time that ends no cycle: what is drawn later is drawn from the same cycles. */
+const shortly = createSteps({ reserve: 3, commit: 3, refund: 1, extend: 1 }, 6).map(({ steps }) =>
+  createStory(steps.map((step) => (step.kind === 'reserve' ? { ...step, amounts: { lead: step.amounts['lead'] ?? 2 } } : step))),
+)
+/** Of two types only the last one grows, so that the rows are drawn from in the order of a single reserve. */
+const grown = fc.oneof(
+  fc.tuple(fc.nat({ max: 6 }), fc.integer({ min: 1, max: 6 })).map(([ai, more]) => ({ reserved: { ai }, wanted: { ai: ai + more } })),
+  fc.tuple(fc.nat({ max: 6 }), fc.nat({ max: 4 }), fc.integer({ min: 1, max: 6 })).map(([ai, lead, more]) => ({ reserved: { ai, lead }, wanted: { ai, lead: lead + more } })),
+)
+
+it('to commit more is to reserve as much, or where there is not enough of it to commit what is held', { timeout }, async () => {
+  const seen = { more: 0, clamped: 0 }
+  const property = fc.asyncProperty(twoKinds, before, grown, fc.nat({ max: 6 }), shortly, after, async (rows, first, { reserved, wanted }, reversed, meanwhile, then) => {
+    const twins = await openTwins()
+    const [one, other] = twins
+    await playAll(twins, [...rows.steps, ...first.steps])
+    const small = await reserve(one, reserved)
+    if (!small.held) return
+    const whole = await reserve(other, wanted)
+    seen[whole.held ? 'more' : 'clamped'] += 1
+    const { id } = whole.held ? whole : await reserve(other, reserved)
+    await playAll(twins, meanwhile.steps)
+    const commit = async (request: CommitRequest) => omitIds((await fixture.ledger.commit([request]))[0] ?? {})
+    const told = { outcome: 'committed', amounts: whole.held ? wanted : reserved }
+    expect(await commit({ id: small.id, amounts: wanted, more: true })).toEqual(told)
+    expect(await commit({ id })).toEqual(told)
+    expect(await commit({ id: small.id, amounts: wanted, more: true }), 'again').toEqual(told)
+    const [undone, alike] = await Promise.all([small.id, id].map((each) => fixture.ledger.reverse([{ id: each, key: 'r', amounts: { ai: reversed } }])))
+    expect(omitIds(undone?.[0] ?? {})).toEqual(omitIds(alike?.[0] ?? {}))
+    await expectTwins(twins, then)
+  })
+  const runs = createRuns('commit more', FEWER_RUNS)
+  await fc.assert(property, runs)
+  expect(seen.more).toBeGreaterThan((runs.numRuns ?? 0) / 4)
+  expect(seen.clamped).toBeGreaterThan((runs.numRuns ?? 0) / 20)
+})
+
+it('to reserve what is affordable is to reserve what is left, or nothing where that is too little', { timeout }, async () => {
+  const seen = { whole: 0, part: 0, refused: 0 }
+  const property = fc.asyncProperty(twoKinds, before, fc.integer({ min: 1, max: 12 }), fc.nat({ max: 12 }), during, after, async (rows, first, ai, least, meanwhile, then) => {
+    const twins = await openTwins()
+    const [one, other] = twins
+    await playAll(twins, [...rows.steps, ...first.steps])
+    const plain = await reserve(other, { ai }, { dryRun: true })
+    const left = plain.held ? ai : Number(plain.answer['available'])
+    const whatIsLeft = await reserve(one, { ai }, { least: { ai: least } })
+    seen[plain.held ? 'whole' : whatIsLeft.held ? 'part' : 'refused'] += 1
+    expect(whatIsLeft.held).toBe(left >= Math.min(least, ai))
+    if (whatIsLeft.held) {
+      const exact = await reserve(other, { ai: left })
+      expect(whatIsLeft.answer).toEqual(exact.answer)
+      await playAll(twins, meanwhile.steps)
+      const [committed, alike] = await Promise.all([whatIsLeft.id, exact.id].map((id) => fixture.ledger.commit([{ id }])))
+      expect(omitIds(committed?.[0] ?? {})).toEqual(omitIds(alike?.[0] ?? {}))
+    } else {
+      expect(whatIsLeft.answer).toEqual({ ...plain.answer, required: least })
+    }
+    await expectTwins(twins, then)
+  })
+  const runs = createRuns('reserve what is affordable', FEWER_RUNS)
+  await fc.assert(property, runs)
+  for (const count of Object.values(seen)) expect(count).toBeGreaterThan((runs.numRuns ?? 0) / 12)
+})
+
+it('a dry run changes nothing, and answers what its reserve is answered', { timeout }, async () => {
+  const steps = createSteps({ tryReserve: 3, reserve: 4, reserveAgain: 1, commit: 3, refund: 1, extend: 1, reset: 1, advance: 2, leap: 1 }, 16)
+  const isDry = (step: Step) => step.kind === 'reserve' && step.dryRun
+  let tried = 0
+  const property = fc.asyncProperty(opening, steps, async (rows, then) => {
+    const twins = await openTwins()
+    const [dry, plain] = twins
+    await playAll(twins, rows.steps)
+    for (const step of then.steps) {
+      if (!dry.client.applies(step)) continue
+      if (step.kind === 'reserve' && !step.dryRun) {
+        const call = dry.client.resolve({ ...step, dryRun: true })
+        const answer = await perform(dry, call)
+        tried += 1
+        const [real] = await playEach([dry], step)
+        expect(answer).toEqual(real)
+        expect((await playEach([plain], step))[0]).toEqual(real)
+      } else if (isDry(step)) await playEach([dry], step)
+      else await playEach(twins, step)
+    }
+    await expectTwins(twins, createStory([]))
+  })
+  const runs = createRuns('dry run', FEWER_RUNS)
+  await fc.assert(property, runs)
+  expect(tried).toBeGreaterThan(runs.numRuns ?? 0)
 })
 
 it('every operation done twice is done once', { timeout }, async () => {

@@ -3,7 +3,9 @@ import type { Amounts, CommitRequest, ExtendRequest, RefundRequest, ReserveReque
 import type { Account } from '../support/seed.ts'
 import type { Call, NewRow } from './client.ts'
 import { compareById, type Snapshot, type ViolationSnapshot } from './snapshot.ts'
+import { planDraw, type Draw } from './draw-model.ts'
 import {
+  addAllocations,
   createTombstone,
   equalAmounts,
   exceeds,
@@ -16,10 +18,12 @@ import {
   type AllocationModel,
   type ReservationModel,
 } from './reservation-model.ts'
-import { ageOnGrid, changeRow, closeCycles, createRowModel, draw, endOfCycle, giveBack, headroom, meet, orderForSpending, SECOND, untilInstant, viewRow, type RowModel } from './row-model.ts'
+import { ageOnGrid, changeRow, closeCycles, createRowModel, draw, endOfCycle, giveBack, headroom, meet, SECOND, untilInstant, viewRow, type RowModel } from './row-model.ts'
 import type { Change } from './steps.ts'
 
 type Answer = Readonly<Record<string, unknown>>
+
+const DAY = 86_400 * SECOND
 
 /** The ledger of one subscription in whole numbers, written from DESIGN sections 4 and 5. Any other user has none. */
 export interface Model {
@@ -75,8 +79,13 @@ export function createModel(account: Account): Model {
   const describeEnd = (reservation: ReservationModel): Answer =>
     reservation.state === 'committed' ? { ...describe(reservation), amounts: sumKept(reservation) } : describe(reservation)
 
-  function describeBalances(types: readonly string[]): Record<string, { readonly resetsAt: number | null }> {
-    const known = types.map((type) => ({ type, views: listRows(type).map((row) => viewRow(row, now)) })).filter(({ views }) => views.length > 0)
+  /** `drawn`: what is yet to be drawn. */
+  function describeBalances(types: readonly string[], drawn: readonly Draw[] = []): Record<string, { readonly resetsAt: number | null }> {
+    const view = (row: RowModel) => {
+      const seen = viewRow(row, now)
+      return { ...seen, used: seen.used + sum(drawn.filter((each) => each.row === row).map(({ amount }) => amount)) }
+    }
+    const known = types.map((type) => ({ type, views: listRows(type).map(view) })).filter(({ views }) => views.length > 0)
     return Object.fromEntries(
       known.map(({ type, views }) => {
         const resets = untilInstant(Math.min(...views.map(endOfCycle)), now)
@@ -91,44 +100,56 @@ export function createModel(account: Account): Model {
     if (latest === undefined) return undefined
     if (latest.attempt?.fingerprint !== idempotency?.fingerprint) return { id, outcome: 'key_reused' }
     if (latest.state === 'open') return { id, outcome: 'in_progress', endsIn: untilInstant(latest.leaseUntil, now) }
-    return latest.state === 'committed' ? { id, outcome: 'already_charged', reservation: latest.id } : undefined
+    if (latest.state !== 'committed') return undefined
+    const { response } = latest
+    return { id, outcome: 'already_charged', reservation: latest.id, ...(response !== undefined && !isOld(response) && { response: response.answer }) }
+  }
+
+  const isOld = ({ storedAt }: { readonly storedAt: number }) => storedAt + DAY <= now
+
+  function allocate(draws: readonly Draw[]): AllocationModel[] {
+    return draws.map(({ row, amount }) => {
+      closeCycles(row, now)
+      draw(row, amount)
+      return { row: row.id, type: row.type, cycle: row.cycle, held: amount, kept: amount, reversed: 0 }
+    })
   }
 
   function reserve(request: ReserveRequest): Answer {
-    const { id, user, amounts, lease, idempotency } = request
+    const { id, user, amounts: asked, least, lease, idempotency } = request
     const found = find(request)
-    const types = Object.keys(amounts).sort()
+    const types = Object.keys(asked).sort()
     if (found !== undefined) {
-      if (!found.tombstone && (user !== account.user || !equalAmounts(amounts, found.amounts))) return { id, outcome: 'conflict', state: found.state }
+      if (!found.tombstone && (user !== account.user || !equalAmounts(asked, found.asked))) return { id, outcome: 'conflict', state: found.state }
       if (found.state !== 'open') return describeEnd(found)
-      return { id, outcome: 'reserved', subscription: account.subscription, amounts, balances: describeBalances(types) }
+      return { id, outcome: 'reserved', subscription: account.subscription, amounts: found.amounts, balances: describeBalances(types) }
     }
     if (user !== account.user) return { id, outcome: 'no_subscription' }
     reservations.forEach(expire)
     const obstacle = findObstacle(request)
     if (obstacle !== undefined) return obstacle
 
-    const draws: { row: RowModel; amount: number }[] = []
-    for (const type of types) {
-      let need = amounts[type] ?? 0
-      for (const row of orderForSpending(listRows(type), now)) {
-        const amount = Math.min(need, headroom(viewRow(row, now)))
-        if (amount > 0) draws.push({ row, amount })
-        need -= amount
-      }
-      if (need > 0) {
-        const required = amounts[type] ?? 0
-        return { id, outcome: 'insufficient', creditType: type, required, available: required - need, resetsAt: describeBalances([type])[type]?.resetsAt ?? null }
-      }
+    const drawing = planDraw(asked, least, { rows: [...rows.values()], now })
+    if (drawing.short !== undefined) {
+      const { short, available } = drawing
+      return { id, outcome: 'insufficient', creditType: short, required: least?.[short] ?? asked[short] ?? 0, available, resetsAt: describeBalances([short])[short]?.resetsAt ?? null }
     }
-    const allocations = draws.map(({ row, amount }): AllocationModel => {
-      closeCycles(row, now)
-      draw(row, amount)
-      return { row: row.id, type: row.type, cycle: row.cycle, held: amount, kept: amount, reversed: 0 }
-    })
+    const { granted: amounts, draws } = drawing
+    const answer = { id, outcome: 'reserved', subscription: account.subscription, amounts, balances: describeBalances(types, draws) }
+    if (request.dryRun === true) return answer
+    const allocations = allocate(draws)
     const leaseUntil = now + lease * SECOND
-    reservations.set(id, { id, tombstone: false, amounts, allocations, attempt: idempotency, reversals: new Map(), state: 'open', reported: undefined, leaseUntil, endedAt: 0 })
-    return { id, outcome: 'reserved', subscription: account.subscription, amounts, balances: describeBalances(types) }
+    reservations.set(id, { id, tombstone: false, asked, amounts, allocations, attempt: idempotency, reversals: new Map(), state: 'open', reported: undefined, leaseUntil, endedAt: 0, response: undefined })
+    return answer
+  }
+
+  /** All of what the reservation lacks, or nothing. */
+  function reserveMore(found: ReservationModel, wanted: Amounts): void {
+    const lacking = Object.entries(wanted).flatMap(([type, amount]) => (amount > (found.amounts[type] ?? 0) ? [[type, amount - (found.amounts[type] ?? 0)] as const] : []))
+    const drawing = planDraw(Object.fromEntries(lacking), undefined, { rows: [...rows.values()], now })
+    if (drawing.short !== undefined) return
+    found.allocations = addAllocations(found.allocations, allocate(drawing.draws))
+    found.amounts = mapAmounts(found.amounts, (amount, type) => Math.max(amount, wanted[type] ?? 0))
   }
 
   function commit(request: CommitRequest): Answer {
@@ -136,13 +157,16 @@ export function createModel(account: Account): Model {
     const found = find(request)
     if (found === undefined || isForeign(found, user)) return { id, outcome: 'not_found' }
     if (found.state === 'refunded' || found.state === 'expired') return describe(found)
-    const amounts = request.amounts === undefined ? found.amounts : nameAmounts(request.amounts, found)
-    if (amounts === undefined || !namesOnly(amounts, found) || Object.keys(amounts).length < Object.keys(found.amounts).length) return { id, outcome: 'invalid' }
+    const wanted = request.amounts === undefined ? found.amounts : nameAmounts(request.amounts, found)
+    if (wanted === undefined || !namesOnly(wanted, found) || Object.keys(wanted).length < Object.keys(found.amounts).length) return { id, outcome: 'invalid' }
+    if (request.more === true && found.state === 'open') reserveMore(found, wanted)
+    const amounts = request.more === true ? mapAmounts(wanted, (amount, type) => Math.min(amount, found.amounts[type] ?? 0)) : wanted
     if (found.state === 'committed') {
       return equalAmounts(amounts, sumKept(found)) ? describeEnd(found) : { id, outcome: 'conflict', state: 'committed', amounts: sumKept(found) }
     }
     if (exceeds(amounts, found.amounts)) return { id, outcome: 'exceeds', amounts: found.amounts }
     end(found, 'committed', amounts)
+    if (request.response !== undefined && found.attempt !== undefined) found.response = { answer: request.response, storedAt: now }
     return describeEnd(found)
   }
 
@@ -220,7 +244,7 @@ export function createModel(account: Account): Model {
   }
 
   function prune({ olderThanDays, most, steps }: Extract<Call, { operation: 'prune' }>): Answer {
-    const before = now - olderThanDays * 86_400 * SECOND
+    const before = now - olderThanDays * DAY
     const old = [...reservations.values()].filter(({ state, endedAt }) => state !== 'open' && endedAt < before).sort((one, other) => one.endedAt - other.endedAt)
     const pruned = steps === 'all' ? old : old.slice(0, most)
     // Which of two that ended in one step goes first is nobody's business.
@@ -239,6 +263,7 @@ export function createModel(account: Account): Model {
     const expired = [...reservations.values()].filter(expire).length
     // A row of which nothing is used has nothing to take away, and is left as it is.
     const cycles = [...rows.values()].filter((row) => row.used !== 0 && closeCycles(row, now)).length
+    for (const reservation of reservations.values()) if (reservation.response !== undefined && isOld(reservation.response)) reservation.response = undefined
     return { expired, cycles }
   }
 
@@ -302,8 +327,9 @@ export function createModel(account: Account): Model {
     snapshot: () => ({
       rows: [...rows.values()].map(({ id, used, cycle, resetDays, cycleStart }) => ({ id, used, cycle, resetDays, age: ageOnGrid(cycleStart, now) })).sort(compareById),
       reservations: [...reservations.values()]
-        .map(({ id, state, reported = null, allocations }) => ({ id, state, reported, allocations: allocations.map(({ row, cycle, held, kept }) => ({ row, cycle, held, kept })) }))
+        .map(({ id, state, asked, amounts, reported = null, allocations }) => ({ id, state, asked, amounts, reported, allocations: allocations.map(({ row, cycle, held, kept }) => ({ row, cycle, held, kept })) }))
         .sort(compareById),
+      responses: [...reservations.values()].filter(({ response }) => response !== undefined).map(({ id }) => id).sort(),
       violations: listViolations().sort(compareById),
     }),
   }

@@ -1,4 +1,4 @@
-import type { Amounts, Idempotency } from 'creditgate'
+import type { Amounts, Idempotency, StoredAnswer } from 'creditgate'
 
 export interface AllocationModel {
   readonly row: string
@@ -13,9 +13,12 @@ export interface ReservationModel {
   readonly id: string
   /** A tombstone was asked for nothing, and is anybody's. */
   readonly tombstone: boolean
-  readonly amounts: Amounts
-  /** In the order drawn. */
-  readonly allocations: readonly AllocationModel[]
+  /** What its reserve asked for. */
+  readonly asked: Amounts
+  /** What is reserved: less where less would do, more where a commit drew more. */
+  amounts: Amounts
+  /** In the order drawn, one for each row and cycle. */
+  allocations: readonly AllocationModel[]
   readonly attempt: Idempotency | undefined
   /** Reversals by their key. */
   readonly reversals: Map<string, Reversal>
@@ -23,6 +26,8 @@ export interface ReservationModel {
   reported: Amounts | undefined
   leaseUntil: number
   endedAt: number
+  /** Kept with the commit, since a moment. */
+  response: { readonly answer: StoredAnswer; readonly storedAt: number } | undefined
 }
 
 export interface Reversal {
@@ -32,7 +37,17 @@ export interface Reversal {
 }
 
 export function createTombstone(id: string, now: number): ReservationModel {
-  return { id, tombstone: true, amounts: {}, allocations: [], attempt: undefined, reversals: new Map(), state: 'refunded', reported: undefined, leaseUntil: 0, endedAt: now }
+  return { id, tombstone: true, asked: {}, amounts: {}, allocations: [], attempt: undefined, reversals: new Map(), state: 'refunded', reported: undefined, leaseUntil: 0, endedAt: now, response: undefined }
+}
+
+/** What was drawn in addition, in the order drawn: of a row and cycle that something was drawn from before, it is one allocation. */
+export function addAllocations(before: readonly AllocationModel[], added: readonly AllocationModel[]): readonly AllocationModel[] {
+  const isOf = (one: AllocationModel) => (other: AllocationModel) => one.row === other.row && one.cycle === other.cycle
+  const grown = before.map((each) => {
+    const more = added.find(isOf(each))
+    return more === undefined ? each : { ...each, held: each.held + more.held, kept: each.kept + more.kept }
+  })
+  return [...grown, ...added.filter((each) => !before.some(isOf(each)))]
 }
 
 /** What is kept of each type that was asked for. */

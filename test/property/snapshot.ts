@@ -2,6 +2,8 @@
 export interface Snapshot {
   readonly rows: readonly RowSnapshot[]
   readonly reservations: readonly ReservationSnapshot[]
+  /** Of which reservations a response is kept, in order. */
+  readonly responses: readonly string[]
   readonly violations: readonly ViolationSnapshot[]
 }
 
@@ -17,6 +19,8 @@ export interface RowSnapshot {
 export interface ReservationSnapshot {
   readonly id: string
   readonly state: string
+  readonly asked: Readonly<Record<string, number>>
+  readonly amounts: Readonly<Record<string, number>>
   readonly reported: Readonly<Record<string, number>> | null
   readonly allocations: readonly { readonly row: string; readonly cycle: number; readonly held: number; readonly kept: number }[]
 }

@@ -143,12 +143,13 @@ with given as (select $1::uuid[] as subscriptions, make_interval(secs => $2::dou
   r as (update creditgate.reservations set lease_until = lease_until - passed, created_at = created_at - passed, ended_at = ended_at - passed
         from given where subscription_id = any(subscriptions) or subscription_id is null),
   j as (update creditgate.adjustments set made_at = made_at - passed from given where subscription_id = any(subscriptions)),
+  o as (update creditgate.responses set stored_at = stored_at - passed from given where subscription_id = any(subscriptions)),
   a as (update creditgate.acts set made_at = made_at - passed from given where subscription_id = any(subscriptions))
 select 1`
 
 const BEGIN = `
 with ${TYPES.map((type, index) => `t${index} as (delete from ${CREDIT_TABLES[type]})`).join(', ')},
-  r as (delete from creditgate.reservations), j as (delete from creditgate.adjustments), a as (delete from creditgate.acts),
+  r as (delete from creditgate.reservations), j as (delete from creditgate.adjustments), a as (delete from creditgate.acts), o as (delete from creditgate.responses),
   s as (delete from "UserProfileSubscription")
 insert into "UserProfileSubscription" (id, userid, status) select id, userid, 'active' from unnest($1::uuid[], $2::uuid[]) as given (id, userid)`
 
@@ -158,9 +159,10 @@ select jsonb_build_object(
                       'age', floor(extract(epoch from clock_timestamp() - c.cyclestart) / $3) * $3) order by c.id)
                     from creditgate.credit_rows c where c.subscription_id = $1), '[]'),
   'reservations', coalesce((
-     select jsonb_agg(jsonb_build_object('id', r.id, 'state', r.state, 'reported', r.reported, 'allocations', coalesce((
+     select jsonb_agg(jsonb_build_object('id', r.id, 'state', r.state, 'asked', coalesce(r.asked_for, r.amounts), 'amounts', r.amounts, 'reported', r.reported, 'allocations', coalesce((
               select jsonb_agg(jsonb_build_object('row', a.row_id, 'cycle', a.cycle, 'held', a.held, 'kept', a.kept) order by a.place)
               from unnest(r.allocations) with ordinality as a (credit_type, row_id, cycle, held, kept, place)), '[]')) order by r.id)
      from creditgate.reservations r where r.id = any($2::uuid[]) or r.subscription_id = $1), '[]'),
+  'responses', coalesce((select jsonb_agg(s.reservation_id order by s.reservation_id::text) from creditgate.responses s where s.subscription_id = $1), '[]'),
   'violations', coalesce((select jsonb_agg(jsonb_build_object('id', v.row_id, 'kind', v.kind, 'difference', v.difference) order by v.row_id, v.kind)
                           from creditgate.violations v where v.subscription_id = $1), '[]')) as snapshot`

@@ -17,8 +17,17 @@ export interface RowSpec {
   readonly rank: number
 }
 
-/** How much of what was reserved: `all` by naming nothing, a share by type, or a plain number. Above 100 is too much. */
-export type Portion = 'all' | { readonly percent: number } | { readonly plain: number }
+/** How much of what was reserved: `all` by naming nothing, a share by type, of each or of one alone, or a plain number. Above 100 is too much. */
+export type Portion = 'all' | { readonly percent: number; readonly only?: CreditType } | { readonly plain: number }
+
+/** How much less will do: a share of what is asked for, of each of these types. */
+export interface Least {
+  readonly types: readonly CreditType[]
+  readonly percent: number
+}
+
+/** Which of a few responses is kept with a commit. */
+export type ResponseTag = 'a' | 'b'
 
 export type Change = { readonly used: number | null } | { readonly usedBy: number } | { readonly allotted: number | null } | 'delete'
 
@@ -28,10 +37,10 @@ export type Target = number | 'next'
 /** One thing that happens. Rows are named by their place among those that are there. */
 export type Step =
   | { readonly kind: 'insert'; readonly rows: readonly RowSpec[] }
-  | { readonly kind: 'reserve'; readonly target: Target; readonly amounts: Amounts; readonly lease: number; readonly by: 'owner' | 'stranger'; readonly attempt: Idempotency | undefined }
+  | { readonly kind: 'reserve'; readonly target: Target; readonly amounts: Amounts; readonly lease: number; readonly by: 'owner' | 'stranger'; readonly attempt: Idempotency | undefined; readonly least: Least | undefined; readonly dryRun: boolean }
   | { readonly kind: 'repeat'; readonly target: Target }
   | { readonly kind: 'crash' }
-  | { readonly kind: 'commit'; readonly target: Target; readonly portion: Portion; readonly by: Caller }
+  | { readonly kind: 'commit'; readonly target: Target; readonly portion: Portion; readonly by: Caller; readonly more: boolean; readonly response: ResponseTag | undefined }
   | { readonly kind: 'refund'; readonly target: Target; readonly by: Caller }
   | { readonly kind: 'extend'; readonly target: Target; readonly lease: number; readonly atLeast: boolean; readonly reported: Portion | undefined; readonly by: Caller }
   | { readonly kind: 'reverse'; readonly target: Target; readonly key: string; readonly portion: Portion; readonly by: Caller }
@@ -56,13 +65,13 @@ export function describeStep(step: Step, nameTarget: (target: Target) => string)
     case 'insert':
       return `insert ${step.rows.map((row) => `[${row.type} ${row.used}/${row.allotted ?? 'unlimited'} ${row.resetDays === null ? 'never resets' : `every ${row.resetDays} d`}, id ${row.rank.toString(16)}..]`).join(' ')}`
     case 'reserve':
-      return `reserve ${nameTarget(step.target)} ${describeAmounts(step.amounts)} lease ${step.lease}${step.attempt === undefined ? '' : ` key ${step.attempt.key}/${step.attempt.fingerprint}`}${describeCaller(step.by)}`
+      return `${step.dryRun ? 'try to reserve' : 'reserve'} ${nameTarget(step.target)} ${describeAmounts(step.amounts)}${step.least === undefined ? '' : ` or ${step.least.percent}% of ${step.least.types.join(' and ')}`} lease ${step.lease}${step.attempt === undefined ? '' : ` key ${step.attempt.key}/${step.attempt.fingerprint}`}${describeCaller(step.by)}`
     case 'repeat':
       return `repeat the reserve of ${nameTarget(step.target)}`
     case 'crash':
       return 'crash, and ask again for all'
     case 'commit':
-      return `commit ${nameTarget(step.target)} ${describePortion(step.portion)}${describeCaller(step.by)}`
+      return `commit ${nameTarget(step.target)} ${describePortion(step.portion)}${step.more ? ' or more' : ''}${step.response === undefined ? '' : ` with response ${step.response}`}${describeCaller(step.by)}`
     case 'refund':
       return `refund ${nameTarget(step.target)}${describeCaller(step.by)}`
     case 'extend':
@@ -87,7 +96,7 @@ function describeAmounts(amounts: Readonly<Record<string, number | null>>): stri
 }
 
 function describePortion(portion: Portion): string {
-  return portion === 'all' ? 'all' : 'percent' in portion ? `${portion.percent}%` : String(portion.plain)
+  return portion === 'all' ? 'all' : 'percent' in portion ? `${portion.percent}%${portion.only === undefined ? '' : ` of ${portion.only} alone`}` : String(portion.plain)
 }
 
 function describeCaller(by: Caller): string {

@@ -37,12 +37,12 @@ export async function playEach(twins: readonly Twin[], step: Step): Promise<unkn
 
 /**
  * What a twin is left with: its rows as they are once every cycle that is over counts as closed, whoever has or has not
- * touched them; its reservations, without those of other ids than the client's; and what does not add up.
+ * touched them; its reservations and kept responses, without those of other ids than the client's; and what does not add up.
  */
 export async function describeTwin(twin: Twin): Promise<unknown> {
-  const { rows, reservations, violations } = await twin.stage.snapshot(twin.client.listIds())
+  const { rows, reservations, responses, violations } = await twin.stage.snapshot(twin.client.listIds())
   const own = reservations.filter(({ id }) => twin.client.listIds().includes(id))
-  return translate(twin, { rows: rows.map(closeCycles), reservations: own, violations })
+  return translate(twin, { rows: rows.map(closeCycles), reservations: own, responses: responses.filter((id) => twin.client.listIds().includes(id)), violations })
 }
 
 function closeCycles(row: RowSnapshot): RowSnapshot {
@@ -57,5 +57,5 @@ export function translate({ stage, client }: Twin, value: unknown): unknown {
   names.set(stage.account.subscription, 'subscription')
   const sorted = (text: unknown): unknown => (Array.isArray(text) ? [...(text as unknown[])].sort((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1)) : text)
   const told = JSON.parse(JSON.stringify(value ?? null).replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => names.get(id) ?? id.slice(0, 8))) as unknown
-  return typeof told === 'object' && told !== null && 'reservations' in told ? { ...told, reservations: sorted(told.reservations) } : told
+  return typeof told === 'object' && told !== null && 'reservations' in told && 'responses' in told ? { ...told, reservations: sorted(told.reservations), responses: sorted(told.responses) } : told
 }
