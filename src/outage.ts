@@ -31,6 +31,8 @@ export interface Debts {
 
 const FIRST_PAUSE_MILLISECONDS = 250
 const LONGEST_PAUSE_MILLISECONDS = 30_000
+/** What stands in the way of a debt for a while: no answer, another call with its key, too many that are open. */
+const PASSING: ReadonlySet<string> = new Set(['unanswered', 'in_progress', 'too_many_open'])
 
 export interface DebtServices {
   readonly ledger: Pick<GuardLedger, 'reserve'>
@@ -58,7 +60,7 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
         }
         // Ended meanwhile, with nothing charged: another reservation, for the same debt.
         if (state === 'expired' || state === 'refunded') id = createReservationId()
-        else if (state !== 'unanswered' || signal.aborted) {
+        else if (!PASSING.has(state) || signal.aborted) {
           emit({ type: 'uncollected', reservation: request.id, user, amounts, state })
           return
         }
@@ -75,7 +77,10 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
       if (answer.outcome === 'committed') return 'charged'
       if (answer.outcome !== 'reserved') return answer.outcome
       const unsettled = { id: request.id, user: request.user, reserved: answer.amounts, until: performance.now() + request.lease * 1000, reservesMore: true }
-      return (await settler.settle(unsettled, { outcome: 'commit', amounts })) ? 'charged' : 'expired'
+      if (await settler.settle(unsettled, { outcome: 'commit', amounts })) return 'charged'
+      // Perhaps it was carried out and the answer lost: the same id says so, when it is asked again.
+      settler.expect(request.id)
+      return 'unanswered'
     }
 
     return {
