@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import type { Amounts } from 'creditgate'
 
 /** Where the database is, and by which way to reach it: directly unless there is a Data API. */
 export interface Place {
@@ -11,7 +12,9 @@ export interface Place {
 export interface Round {
   readonly user: string
   readonly token: string
-  readonly amount: number
+  readonly amounts: Amounts
+  /** Of each type so few will do, where there is no more. */
+  readonly least?: number
   readonly calls: number
   /** `ledger`: past the guard, straight into the database. */
   readonly through: 'guard' | 'ledger'
@@ -25,6 +28,8 @@ export interface Round {
 export interface Score {
   readonly kind: 'score'
   readonly handled: number
+  /** Credits that were reserved in all. */
+  readonly granted: number
   readonly answers: Readonly<Record<string, number>>
   readonly unsettled: number
 }
@@ -52,7 +57,9 @@ export async function startCrowd(place: Place, { processes }: { readonly process
     async attempt({ processes: taking, calls, handlerMilliseconds = 0, ...round }) {
       const startsAt = Date.now() + HEAD_START_MILLISECONDS
       const scores = winners.slice(0, taking).map((winner, index) => {
-        winner.send({ ...round, handlerMilliseconds, startsAt, calls: Math.floor((calls + index) / taking) } satisfies Round)
+        // Every other process names its types the other way round.
+        const amounts = index % 2 === 0 ? round.amounts : Object.fromEntries(Object.entries(round.amounts).reverse())
+        winner.send({ ...round, amounts, handlerMilliseconds, startsAt, calls: Math.floor((calls + index) / taking) } satisfies Round)
         return receive(winner)
       })
       return (await Promise.all(scores)).reduce(add)
@@ -78,5 +85,5 @@ function receive(winner: ChildProcess): Promise<Score> {
 function add(one: Score, other: Score): Score {
   const answers = { ...one.answers }
   for (const [answer, count] of Object.entries(other.answers)) answers[answer] = (answers[answer] ?? 0) + count
-  return { kind: 'score', answers, handled: one.handled + other.handled, unsettled: one.unsettled + other.unsettled }
+  return { kind: 'score', answers, handled: one.handled + other.handled, granted: one.granted + other.granted, unsettled: one.unsettled + other.unsettled }
 }

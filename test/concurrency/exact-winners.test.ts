@@ -80,23 +80,34 @@ describe.each(['Postgres through pg', 'PostgREST through supabase-js'])('over %s
 
   it.each(listCases({ '1 process': few ? [7] : WINNERS, '3 processes': WINNERS }))('exactly %i of 1,000 run their handler, from %s%s', async (winners, crew) => {
     const account = await arrange(winners)
-    const score = await crowd.attempt({ ...account, amount: AMOUNT, calls: CALLS, through: 'guard', processes: COUNTS[crew] })
+    const score = await crowd.attempt({ ...account, amounts: { ai: AMOUNT }, calls: CALLS, through: 'guard', processes: COUNTS[crew] })
     expect(score).toMatchObject({ handled: winners, unsettled: 0, answers: expectAnswers({ '200': winners, '402 insufficient-credits': CALLS - winners }) })
     await expectSpent(account, winners)
   })
 
   it.each(listCases({ '3 processes': few ? [7] : [7, 999] }))('exactly %i of 1,000 are reserved past the guard, from %s%s', async (winners, crew) => {
     const account = await arrange(winners)
-    const score = await crowd.attempt({ ...account, amount: AMOUNT, calls: CALLS, through: 'ledger', processes: COUNTS[crew] })
+    const score = await crowd.attempt({ ...account, amounts: { ai: AMOUNT }, calls: CALLS, through: 'ledger', processes: COUNTS[crew] })
     expect(score).toMatchObject({ handled: winners, answers: expectAnswers({ committed: winners, insufficient: CALLS - winners }) })
     await expectSpent(account, winners)
+  })
+
+  it.each([
+    ...listCases({ '3 processes': few ? [7] : [7, 50] }).map((each) => ['through the guard', ...each] as const),
+    ...listCases({ '3 processes': few ? [] : [7] }).map((each) => ['past the guard', ...each] as const),
+  ])('where less will do, %s, %i of 1,000 have all and one has the rest, and nothing is left, from %s%s', async (way, winners, crew) => {
+    const account = await arrange(winners)
+    const through = way === 'through the guard' ? 'guard' : 'ledger'
+    const score = await crowd.attempt({ ...account, amounts: { ai: AMOUNT }, least: 1, calls: CALLS, through, processes: COUNTS[crew] })
+    expect(score).toMatchObject({ handled: winners + 1, granted: winners * AMOUNT + LEFT_OVER, unsettled: 0 })
+    await expectSpent(account, winners + 1, 0)
   })
 
   it.each(ROUNDS.flatMap((round) => [0, 300].map((milliseconds) => [milliseconds, round] as const)))(
     'one key sent 50 times at once from two processes runs one handler, of %i ms, and is charged once%s',
     async (handlerMilliseconds) => {
       const account = await arrange(7)
-      const score = await crowd.attempt({ ...account, amount: AMOUNT, calls: 50, through: 'guard', processes: 2, idempotencyKey: randomUUID(), handlerMilliseconds })
+      const score = await crowd.attempt({ ...account, amounts: { ai: AMOUNT }, calls: 50, through: 'guard', processes: 2, idempotencyKey: randomUUID(), handlerMilliseconds })
       const { '200': charged, '409 request-in-progress': running = 0, '409 already-charged': over = 0, ...others } = score.answers
       expect({ handled: score.handled, charged, refused: running + over, others }).toEqual({ handled: 1, charged: 1, refused: 49, others: {} })
       if (handlerMilliseconds > 0) expect(running).toBeGreaterThan(0)

@@ -75,6 +75,33 @@ it('a reserve and the refund that gave it up leave nothing held, in whichever or
   }
 })
 
+it('what commits draw in addition is never oversold, while others reserve from the same row', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const account = await createAccount(database)
+    const row = await addCredits(database, account, { allotted: 100 })
+    const open = await times(20, async () => {
+      const id = randomUUID()
+      expect(await reserve(account.user, 2, id)).toBe('reserved')
+      return id
+    })
+    const [charges, outcomes] = await Promise.all([
+      // Each is asked for twice at once.
+      times(40, async (index) => {
+        const [answer] = await ledger.commit([{ id: open[index % 20] ?? '', amounts: { ai: 5 }, more: true }])
+        return answer?.outcome === 'committed' ? answer.amounts['ai'] : answer?.outcome
+      }),
+      times(60, () => reserve(account.user, 1)),
+    ])
+    const reserved = outcomes.filter((outcome) => outcome === 'reserved').length
+    expect(charges.slice(20)).toEqual(charges.slice(0, 20))
+    expect(charges.filter((charge) => charge !== 2 && charge !== 5)).toEqual([])
+    const used = charges.slice(0, 20).reduce<number>((sum, charge) => sum + Number(charge), reserved)
+    expect(used, 'less than what one more would draw is left').toBeGreaterThan(97)
+    expect(used).toBeLessThanOrEqual(100)
+    expect(await readUsed(database, row)).toBe(used)
+  }
+})
+
 it("another writer's changes of the same row are neither lost nor oversold", async () => {
   const account = await createAccount(database)
   const row = await addCredits(database, account, { allotted: 200 })

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Hono } from 'hono'
 import pg from 'pg'
-import { createGuard, postgresLedger, supabaseJwt, supabaseLedger } from 'creditgate'
+import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type Amounts } from 'creditgate'
 import { honoCredits } from 'creditgate/hono'
-import { attemptWithin } from '../../src/attempts.ts'
+import { attemptWithin, type Definite } from '../../src/attempts.ts'
 import { createDataApiClient } from '../support/data-api.ts'
 import type { Place, Round, Score, WinnerMessage } from './crowd.ts'
 
@@ -21,9 +21,13 @@ await guard.ready()
 tell({ kind: 'ready' })
 
 async function attempt(round: Round): Promise<Score> {
-  const score = { kind: 'score', handled: 0, answers: {} as Record<string, number>, unsettled: 0 } as const
-  const counts = { handled: 0 }
-  const call = round.through === 'guard' ? createRoute(round, () => (counts.handled += 1)) : () => reserveAndCommit(round, () => (counts.handled += 1))
+  const score = { kind: 'score', answers: {} as Record<string, number> } as const
+  const counts = { handled: 0, granted: 0 }
+  const count = (amounts: Amounts): void => {
+    counts.handled += 1
+    counts.granted += Object.values(amounts).reduce((sum, amount) => sum + amount, 0)
+  }
+  const call = round.through === 'guard' ? createRoute(round, count) : () => reserveAndCommit(round, count)
   await sleep(round.startsAt - Date.now())
   await Promise.all(
     Array.from({ length: round.calls }, async () => {
@@ -34,9 +38,11 @@ async function attempt(round: Round): Promise<Score> {
   return { ...score, ...counts, unsettled: await guard.close({ withinSeconds: 30 }) }
 }
 
-function createRoute({ amount, token, idempotencyKey, handlerMilliseconds }: Round, count: () => void): () => Promise<string> {
-  const app = new Hono().post('/', honoCredits(guard)('ai', amount), async (c) => {
-    count()
+type Count = (amounts: Amounts) => void
+
+function createRoute({ amounts, least, token, idempotencyKey, handlerMilliseconds }: Round, count: Count): () => Promise<string> {
+  const app = new Hono().post('/', honoCredits(guard)(amounts, least === undefined ? {} : { affordable: { min: least } }), async (c) => {
+    count(c.var.credits.amounts)
     if (handlerMilliseconds > 0) await sleep(handlerMilliseconds)
     return c.text('done')
   })
@@ -54,18 +60,21 @@ function readProblem(body: string): string {
 }
 
 /** Past the guard, which lets two calls of a subscription through at a time: as many meet in the database as there are connections. */
-async function reserveAndCommit({ user, amount }: Round, count: () => void): Promise<string> {
+async function reserveAndCommit({ user, amounts, least }: Round, count: Count): Promise<string> {
   const id = randomUUID()
-  const reserved = await ask(async () => (await ledger.reserve([{ id, user, amounts: { ai: amount }, lease: 900 }]))[0])
-  if (reserved !== 'reserved') return reserved
-  count()
-  return ask(async () => (await ledger.commit([{ id }]))[0])
+  const request = { id, user, amounts, lease: 900, ...(least !== undefined && { least: Object.fromEntries(Object.keys(amounts).map((type) => [type, least])) }) }
+  const reserved = await ask(async () => (await ledger.reserve([request]))[0])
+  if (typeof reserved === 'string') return reserved
+  if (reserved.outcome !== 'reserved') return reserved.outcome
+  count(reserved.amounts)
+  const committed = await ask(async () => (await ledger.commit([{ id }]))[0])
+  return typeof committed === 'string' ? committed : committed.outcome
 }
 
 /** With retries: the last of so many may wait longer for one of PostgREST's connections than it allows. */
-async function ask(call: () => Promise<{ readonly outcome: string } | undefined>): Promise<string> {
+async function ask<Answer extends { readonly outcome: string }>(call: () => Promise<Answer | undefined>): Promise<Definite<Answer> | string> {
   const attempted = await attemptWithin(call, 60_000)
-  return attempted.outcome === 'answered' ? attempted.answer.outcome : attempted.fault.message
+  return attempted.outcome === 'answered' ? attempted.answer : attempted.fault.message
 }
 
 function tell(message: WinnerMessage): void {
