@@ -68,6 +68,50 @@ export const ERRANDS = {
     if (end === 'refund') await persist(bench, (signal) => ledger.refund(reserved.map(({ id, user }) => ({ id, user })), signal))
   },
 
+  /** Several types in one call of the guard, in whatever order its route names them. */
+  async bundled(bench) {
+    const { plan, random, guard, pending } = bench
+    const { token } = random.pick(plan.accounts)
+    const prices = [['ai', random.integer(0, 3)], ['lead', random.integer(0, 3)], ['skipTrace', random.integer(0, 2)]] as const
+    const gate = guard.requireCredits(Object.fromEntries(random.chance(0.5) ? prices : prices.toReversed()))
+    const admission = await pending.track(gate.admit({ method: 'POST', authorization: `Bearer ${token}`, context: {} }))
+    if (admission.outcome !== 'admitted') return
+    await sleep(random.integer(0, 60))
+    await settle(bench, admission)
+  },
+
+  /** Takes what is left, and draws more where it used more. */
+  async affordable(bench) {
+    const { plan, random, guard, pending } = bench
+    const { token } = random.pick(plan.accounts)
+    const gate = guard.requireCredits(random.pick(TYPES), random.integer(2, 8), { affordable: { min: random.integer(1, 3) }, surplus: 'reserve-more' })
+    const admission = await pending.track(gate.admit({ method: 'POST', authorization: `Bearer ${token}`, context: {} }))
+    if (admission.outcome !== 'admitted') return
+    await sleep(random.integer(0, 60))
+    admission.credits.commit(random.integer(0, admission.credits.amount + 4))
+    await pending.track(admission.settle(random.chance(0.1) ? { ...FINISHED, status: 500 } : FINISHED))
+  },
+
+  /** One of several attempts at a key whose response is kept. What is sent is the id of the reservation that paid for it. */
+  async replayed(bench) {
+    const { plan, random, guard, pending } = bench
+    const { token } = random.pick(plan.accounts.filter(({ kind }) => kind === 'shared'))
+    const admission = await pending.track(
+      guard.requireCredits('lead', 1, { replay: true }).admit({
+        method: 'POST',
+        authorization: `Bearer ${token}`,
+        idempotencyKey: createSharedKey(random),
+        describe: () => ({ route: '/replayed', url: '/replayed', body: undefined }),
+        context: {},
+      }),
+    )
+    if (admission.outcome !== 'admitted') return
+    await sleep(random.integer(0, 200))
+    admission.recorder?.begin(200, [['content-type', 'text/plain']])
+    admission.recorder?.write(new TextEncoder().encode(admission.credits.id))
+    await settle(bench, admission)
+  },
+
   /** One of several attempts at the same idempotency key, from several processes. */
   async keyed(bench) {
     const { plan, random, guard, pending } = bench
@@ -181,7 +225,7 @@ async function settle({ random, pending }: Bench, admission: Extract<Admission, 
   const outcomes: Record<string, () => Outcome> = {
     all: () => FINISHED,
     part: () => {
-      credits.commit(random.integer(0, credits.amount + 1))
+      credits.commit(Object.fromEntries(Object.entries(credits.amounts).map(([type, amount]) => [type, random.integer(0, amount + 1)])))
       return FINISHED
     },
     refund: () => {

@@ -8,6 +8,8 @@ export interface FinalReservation {
   readonly user: string | null
   readonly subscription: string | null
   readonly state: string
+  /** What its reserve asked for; `amounts`: what it came to hold. */
+  readonly asked: Fields
   readonly amounts: Fields
   readonly kept: Fields
   readonly key: string | null
@@ -17,7 +19,7 @@ export type Violation = Fields & { readonly kind: string; readonly row_id: strin
 
 export async function readReservations(pool: pg.Pool, condition = 'true', values: readonly unknown[] = []): Promise<readonly FinalReservation[]> {
   const { rows } = await pool.query<FinalReservation>(
-    `select r.id, r.user_id as user, r.subscription_id as subscription, r.state, r.amounts, creditgate.kept_amounts(r) as kept, r.idempotency_key as key
+    `select r.id, r.user_id as user, r.subscription_id as subscription, r.state, coalesce(r.asked_for, r.amounts) as asked, r.amounts, creditgate.kept_amounts(r) as kept, r.idempotency_key as key
      from creditgate.reservations r where ${condition}`,
     [...values],
   )
@@ -97,7 +99,9 @@ function findBrokenClaim(record: JournalRecord, books: Books): string | undefine
     const found = books.reservations.get(event.reservation)
     switch (event.type) {
       case 'reserved':
-        return found?.user === event.user && isSame(found.amounts, event.amounts) ? undefined : describe('reserved', found)
+        return found?.user === event.user && isHeld(found, event.amounts) ? undefined : describe('reserved', found)
+      case 'replayed':
+        return found?.state === 'committed' && found.user === event.user ? undefined : describe('charged before', found)
       case 'settled':
         if (event.outcome === 'committed') return expectKept(found, event.amounts)
         return found?.state === 'refunded' || found?.state === 'expired' ? undefined : describe('refunded or expired', found)
@@ -115,8 +119,11 @@ function findBrokenClaim(record: JournalRecord, books: Books): string | undefine
   const found = books.reservations.get(id)
   switch (answer['outcome']) {
     case 'reserved':
-      return found?.user === request['user'] && isSame(found?.amounts, request['amounts']) ? undefined : describe('reserved', found)
+      if (found?.user !== request['user'] || !isSame(found?.asked, request['amounts'])) return describe('reserved', found)
+      if (!isWithin(request['least'] ?? request['amounts'], answer['amounts']) || !isWithin(answer['amounts'], request['amounts'])) return 'not what was asked for was reserved'
+      return found !== undefined && isHeld(found, answer['amounts']) ? undefined : describe('reserved', found)
     case 'committed':
+      if (operation === 'commit' && !isWithin(answer['amounts'], readAsked(request, found))) return 'more was charged than was asked for'
       return expectKept(found, answer['amounts'])
     case 'refunded':
     case 'expired':
@@ -129,6 +136,8 @@ function findBrokenClaim(record: JournalRecord, books: Books): string | undefine
       return expectKept(found, answer['amounts']) ?? (isSame(readAsked(request, found), found?.kept) ? 'the same commit again was a conflict' : undefined)
     case 'already_charged': {
       const charged = books.reservations.get(String(answer['reservation']))
+      const { response } = answer as { readonly response?: { readonly body: string } }
+      if (response !== undefined && (atob(response.body) !== charged?.id || charged.user !== request['user'])) return "another one's response was sent"
       return charged?.state === 'committed' ? undefined : describe('charged before', charged)
     }
     case 'reversed':
@@ -136,6 +145,15 @@ function findBrokenClaim(record: JournalRecord, books: Books): string | undefine
     default:
       return undefined
   }
+}
+
+/** What was reserved is held, or more of it since a commit drew more. */
+function isHeld({ state, amounts }: FinalReservation, reserved: unknown): boolean {
+  return isSame(amounts, reserved) || (state === 'committed' && isWithin(reserved, amounts))
+}
+
+function isWithin(amounts: unknown, most: unknown): boolean {
+  return Object.entries(amounts as Fields).every(([type, amount]) => Number(amount) <= Number((most as Fields)[type]))
 }
 
 /** A plain number stands for the only type there is. */
