@@ -1,4 +1,4 @@
-import { createResponse, observeBody, type AdapterOptions, type Credits, type Guard, type Price, type RequestDescription } from 'creditgate'
+import { createResponse, observeBody, watchDeparture, type AdapterOptions, type BodyEnd, type Credits, type ExecutionContextLike, type Guard, type Price, type RequestDescription } from 'creditgate'
 
 /** A handler of the fetch kind, with the reservation behind the request, and whatever else its host hands over behind that. */
 export type FetchHandler<Incoming extends Request, Rest extends readonly unknown[]> = (request: Incoming, credits: Credits, ...rest: Rest) => Response | Promise<Response>
@@ -31,17 +31,11 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
         })
         if (admission.outcome !== 'admitted') return createResponse(admission.response)
 
-        const release = keepRunning(rest)
-        const settle: typeof admission.settle = (outcome) => admission.settle(outcome).finally(release)
-        // While there is no body to cancel, this is how a host tells that the client has gone, where it tells at all.
-        const leave = () => void settle({ status: 200, threw: false, ended: 'aborted', started: false })
-        request.signal.addEventListener('abort', leave, { once: true })
-        if (request.signal.aborted) leave()
-
+        const { settle, stop } = watchDeparture(admission, { signal: request.signal, context: findContext(rest) })
         try {
           const response = request.signal.aborted ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
           const { status, body } = response
-          const settleBody = (end: { readonly ended: 'finished' | 'aborted' | 'failed'; readonly started: boolean }) => settle({ status, threw: false, ...end })
+          const settleBody = (end: BodyEnd) => settle({ status, threw: false, ...end })
           // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed. Throws for a status or a body that is of no use.
           const observed = new Response(body && observeBody(body, settleBody, admission.recorder), response)
           admission.recorder?.begin(status, response.headers)
@@ -56,23 +50,16 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
           await settle({ status: 500, threw: true, ended: 'failed', started: false })
           throw error
         } finally {
-          request.signal.removeEventListener('abort', leave)
+          stop()
         }
       }
     }
   }
 }
 
-interface ExecutionContextLike {
-  waitUntil(work: Promise<unknown>): void
-}
-
-/** On Cloudflare Workers what a request has started ends with its client, unless the context that comes behind it is told to wait. */
-function keepRunning(rest: readonly unknown[]): () => void {
-  const context = rest.find((each): each is ExecutionContextLike => typeof (each as ExecutionContextLike | null)?.waitUntil === 'function')
-  let release: () => void = () => undefined
-  context?.waitUntil(new Promise<void>((resolve) => (release = resolve)))
-  return release
+/** Cloudflare Workers hand it over behind the request, after the environment. */
+function findContext(rest: readonly unknown[]): ExecutionContextLike | undefined {
+  return rest.find((each): each is ExecutionContextLike => typeof (each as ExecutionContextLike | null)?.waitUntil === 'function')
 }
 
 /** Nobody reads it; logs know the number. */

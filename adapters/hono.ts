@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { awaitClose, createResponse, observeBody, type AdapterOptions, type BodyEnd, type Credits, type Guard, type NodeResponseLike, type Price, type RequestDescription } from 'creditgate'
+import { awaitClose, createResponse, observeBody, watchDeparture, type AdapterOptions, type BodyEnd, type Credits, type ExecutionContextLike, type Guard, type NodeResponseLike, type Price, type RequestDescription } from 'creditgate'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -37,17 +37,20 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>,
       })
       if (admission.outcome !== 'admitted') return createResponse(admission.response)
       // A thrown Error does not come out of next(): Hono leaves it in c.error and answers with whatever onError made of it.
+      const departure = closed === undefined ? watchDeparture(admission, { signal: c.req.raw.signal, context: readContext(c) }) : undefined
       const readFacts = () => ({ status: c.finalized ? c.res.status : 200, threw: c.error !== undefined })
       void closed?.then((end) => admission.settle({ ...readFacts(), ...end }))
       c.set('credits', admission.credits)
       appendHeaders(c, admission.headers)
 
       try {
-        if (outgoing?.closed !== true) await next()
+        if (outgoing?.closed !== true && !c.req.raw.signal.aborted) await next()
       } catch (error) {
         // Anything thrown that is no Error does.
-        await admission.settle({ status: 500, threw: true, ended: 'failed', started: false })
+        await (departure ?? admission).settle({ status: 500, threw: true, ended: 'failed', started: false })
         throw error
+      } finally {
+        departure?.stop()
       }
       // A Response that the handler made by itself has not taken over what was set on the context.
       const [[name, value] = ['', '']] = Object.entries(admission.headers)
@@ -55,9 +58,9 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>,
 
       const { recorder } = admission
       recorder?.begin(c.res.status, c.res.headers)
-      const settle = (end: BodyEnd) => (closed === undefined ? admission.settle({ ...readFacts(), ...end }) : Promise.resolve())
+      const settle = (end: BodyEnd) => departure?.settle({ ...readFacts(), ...end }) ?? Promise.resolve()
       if (c.res.body === null) await settle({ ended: 'finished', started: true })
-      else if (closed === undefined || recorder !== undefined) c.res = new Response(observeBody(c.res.body, settle, recorder), c.res)
+      else if (departure !== undefined || recorder !== undefined) c.res = new Response(observeBody(c.res.body, settle, recorder), c.res)
       return undefined
     }
   }
@@ -67,6 +70,15 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>,
 function readNodeResponse(c: Context): NodeResponseLike | undefined {
   const outgoing = (c.env as { outgoing?: NodeResponseLike } | undefined)?.outgoing
   return typeof outgoing?.once === 'function' ? outgoing : undefined
+}
+
+/** Cloudflare Workers have one; elsewhere Hono throws. */
+function readContext(c: Context): ExecutionContextLike | undefined {
+  try {
+    return c.executionCtx
+  } catch {
+    return undefined
+  }
 }
 
 /** What `withSupabase()` of @supabase/server has verified, where it stands in front. */

@@ -2,6 +2,7 @@ export { describeBody, type AdapterOptions, type Admission, type GuardRequest, t
 export type { Amount } from './amount.ts'
 export type { Credits } from './credits.ts'
 export type { ErrorCode } from './error-code.ts'
+export { watchDeparture, type Departure, type ExecutionContextLike } from './departure.ts'
 export type { EventListener, GuardEvent } from './events.ts'
 export { createGuard, type Gate, type Guard } from './guard.ts'
 export type { GuardOptions, Mode, RouteOptions, SettleBy } from './guard-options.ts'

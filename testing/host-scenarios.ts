@@ -9,6 +9,7 @@ import { endingStories } from './hosts/ending-stories.ts'
 import { idempotencyStories } from './hosts/idempotency-stories.ts'
 import { leavingStories } from './hosts/leaving-stories.ts'
 import { refusalStories } from './hosts/refusal-stories.ts'
+import { replayStories } from './hosts/replay-stories.ts'
 import { streamStories } from './hosts/stream-stories.ts'
 
 /** A host that is to be tried, with a guard whose ledger these books are of. */
@@ -53,7 +54,7 @@ export interface HostScene {
   readonly settled: (expected: { readonly states: readonly string[]; readonly ai?: number; readonly lead?: number }) => Promise<void>
 }
 
-const stories: readonly HostStory[] = [...endingStories, ...streamStories, ...leavingStories, ...connectionStories, ...refusalStories, ...idempotencyStories]
+const stories: readonly HostStory[] = [...endingStories, ...streamStories, ...leavingStories, ...connectionStories, ...refusalStories, ...idempotencyStories, ...replayStories]
 
 /**
  * What every host does.

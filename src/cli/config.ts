@@ -14,6 +14,7 @@ export const CONFIG_FLAGS: FlagSet = {
   'status-column': { value: '<column>', help: 'its column with the status, or "none"; default: status' },
   'active-status': { value: '<value>', multiple: true, help: 'a status that means active; may be repeated; default: active trialing' },
   'sweep-every': { value: '<minutes>', help: 'schedule the sweep by pg_cron, where the database has it; default: not scheduled' },
+  'max-open': { value: '<calls>', help: 'how many calls of one subscription may be open at once; default: 1000' },
   'prune-after': { value: '<days>', help: 'that sweep also deletes reservations that ended so long ago; default: all are kept' },
   config: { value: '<file>', help: `the settings as JSON; default: ${CONFIG_FILE}. Flags go over it` },
 }
@@ -43,6 +44,7 @@ export function applyFlags(config: DatabaseConfig, flags: Flags): DatabaseConfig
     ...config,
     ...readNumber('sweepEveryMinutes', flags.text('sweep-every')),
     ...readNumber('pruneAfterDays', flags.text('prune-after')),
+    ...readNumber('maxOpenReservations', flags.text('max-open')),
     ...(types === undefined ? {} : { creditTypes: Object.fromEntries(types.map((given) => readType('--type', given))) }),
     ...(Object.keys(subscriptions).length === 0 ? {} : { subscriptions: { ...config.subscriptions, ...subscriptions } as NonNullable<DatabaseConfig['subscriptions']> }),
   }

@@ -38,9 +38,9 @@ export function planSchema(folder: string, text: string): PlannedFile {
 
 /** The settings, in full: what is left out would change its meaning with a later default. */
 export function planConfig(folder: string, named: string | undefined, config: DatabaseConfig): PlannedFile {
-  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays } = completeDatabaseConfig(config)
+  const { creditTypes, subscriptions, sweepEveryMinutes, pruneAfterDays, maxOpenReservations } = completeDatabaseConfig(config)
   const scheduled = { ...(sweepEveryMinutes === null ? {} : { sweepEveryMinutes }), ...(pruneAfterDays === null ? {} : { pruneAfterDays }) }
-  return planFile(named ?? join(folder, CONFIG_FILE), `${JSON.stringify({ creditTypes, subscriptions, ...scheduled }, null, 2)}\n`)
+  return planFile(named ?? join(folder, CONFIG_FILE), `${JSON.stringify({ creditTypes, subscriptions, maxOpenReservations, ...scheduled }, null, 2)}\n`)
 }
 
 export function writePlanned(files: readonly PlannedFile[]): void {

@@ -35,6 +35,7 @@ export const PROVOCATIONS: Readonly<Record<ProblemName, readonly Provocation[]>>
   'request-in-progress': [{ idempotencyKey: 'key', answer: { outcome: 'in_progress', endsIn: 60 } }],
   'already-charged': [{ idempotencyKey: 'key', answer: { outcome: 'already_charged', reservation: 'r' } }],
   'idempotency-key-reused': [{ idempotencyKey: 'key', answer: { outcome: 'key_reused' } }],
+  'too-many-open': [{ answer: { outcome: 'too_many_open', most: 1000 } }],
   'server-error': [{ answer: createFault('42501', 'permission denied') }, { answer: { outcome: 'invalid', reason: 'user must be a UUID' } }],
   'credits-unavailable': [{ answer: createFault('55P03', 'canceling statement due to lock timeout') }, { verification: { outcome: 'unavailable', cause: new Error('no keys') } }],
 }

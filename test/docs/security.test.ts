@@ -204,7 +204,7 @@ describe('with CORS in front, as on the page', () => {
 /** Two AI credits, by the guard. Resolves with what the row then says. */
 async function charge(): Promise<number | undefined> {
   const admission = await guard.requireCredits('ai', 2).admit({ method: 'POST', authorization: 'Bearer good', context: {} })
-  if (admission.outcome !== 'admitted') throw new Error(`denied: ${admission.problem.name}`)
+  if (admission.outcome !== 'admitted') throw new Error(`not admitted: ${admission.outcome}`)
   await admission.settle({ status: 200, threw: false, ended: 'finished', started: true })
   return readUsed(database, row)
 }

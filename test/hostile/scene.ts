@@ -1,6 +1,8 @@
 import { createGuard, postgresLedger, supabaseJwt, type Guard, type GuardEvent, type RouteOptions } from 'creditgate'
 import type { Database } from '../support/database.ts'
-import { HOSTS, type Client } from '../support/hosts.ts'
+import { connectTo, readAll, type Client } from '../../testing/client.ts'
+import type { Served } from '../../testing/host.ts'
+import { HOSTS } from '../support/hosts.ts'
 import { addCredits, createAccount } from '../support/seed.ts'
 import type { Project } from './forge.ts'
 
@@ -54,23 +56,26 @@ export async function setScene(database: Database, project: Project, options: Ro
     },
   }
 
-  const clients: Client[] = []
+  const opened: { readonly client: Client; readonly served: Served }[] = []
   const ways = [direct]
   for (const host of HOSTS.filter(({ name }) => ['Express 5', 'Hono on Node'].includes(name))) {
-    const client = await host.serve(guard, {
+    const served = await host.serve(guard, {
+      name: 'a paid route',
+      guardsRouter: false,
+      errorStatus: 500,
       requires: [{ type: 'ai', amount: 1, options }],
       handle() {
         handled += 1
         return Promise.resolve({ kind: 'text', status: 200, body: 'done' })
       },
     })
-    clients.push(client)
+    const client = await connectTo(String(served.at), { headers: {} })
+    opened.push({ client, served })
     ways.push({
       name: host.name,
       async send(authorization) {
         if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(authorization) || authorization.length > 15_000) return undefined
-        const response = await client.send('', { kind: 'reads all' }, { headers: { Authorization: authorization } })
-        if (response === undefined) return undefined
+        const response = await readAll(client.send({ headers: { Authorization: authorization } }))
         const isProblem = response.headers.get('content-type') === 'application/problem+json'
         const type = isProblem ? (JSON.parse(response.body) as { type: string }).type : undefined
         return { status: response.status, problem: type?.replace(URN, ''), challenge: response.headers.get('www-authenticate') }
@@ -91,7 +96,10 @@ export async function setScene(database: Database, project: Project, options: Ro
       return Number((await database.query<{ count: string }>('select count(*) from creditgate.reservations'))[0]?.count)
     },
     async close() {
-      for (const client of clients) await client.close()
+      for (const { client, served } of opened) {
+        client.close()
+        await served.close()
+      }
       await guard.close()
     },
   }

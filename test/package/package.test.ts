@@ -129,6 +129,7 @@ describe('in a project that has no framework and no driver', () => {
       'recordResponse',
       'supabaseJwt',
       'supabaseLedger',
+      'watchDeparture',
     ])
   })
 

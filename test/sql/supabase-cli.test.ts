@@ -1,7 +1,8 @@
+import { PassThrough } from 'node:stream'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { run } from '../../src/cli.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { run } from '../../src/cli/run.ts'
 import { assembleMigration } from '../../src/migration.ts'
 import { readCatalog } from '../support/catalog.ts'
 import type { Database } from '../support/database.ts'
@@ -13,8 +14,8 @@ import { createProject } from '../support/worlds.ts'
 const NEEDS_CLI = '(needs a Supabase CLI for this platform)'
 
 async function init(project: SupabaseProject, ...flags: readonly string[]): Promise<void> {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-  const code = await run(['init', '--yes', '--dir', project.folder, ...flags]).finally(() => write.mockRestore())
+  const [stdin, stdout, stderr] = [new PassThrough().end(), new PassThrough(), new PassThrough()]
+  const code = await run(['init', '--yes', '--offline', '--dir', project.folder, ...flags], { stdin, stdout, stderr, env: {}, cwd: project.folder })
   expect(code).toBe(0)
 }
 

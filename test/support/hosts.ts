@@ -105,7 +105,6 @@ export const HOSTS: readonly Host[] = [
     name: 'Hono app.request',
     cannot: {
       connections: NO_SOCKET,
-      'early-leave': 'the adapter for Hono looks at the response alone, and there is none yet',
       'thrown-values': 'Hono hands a thrown value that is no Error to the caller: there is no response',
     },
     serve: (guard, route) => callAsFunction((request) => createHono(guard, route).request(request)),

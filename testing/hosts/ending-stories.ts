@@ -54,7 +54,7 @@ export const endingStories: readonly HostStory[] = [
   }),
   tell({
     name: 'a route may settle by its own rule',
-    requires: [{ type: 'ai', amount: 10, options: { settleBy: ({ status }) => (status === 422 ? { outcome: 'commit', amount: 9 } : { outcome: 'refund' }) } }],
+    requires: [{ type: 'ai', amount: 10, options: { settleBy: ({ status }) => (status === 422 ? { outcome: 'commit', amounts: { ai: 9 } } : { outcome: 'refund' }) } }],
     handle: () => respond(422),
     status: 422,
     ...committed(9),

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { completeDatabaseConfig, type DatabaseConfig } from '../../migration.ts'
 import { DATABASE_FLAG, JSON_FLAG, YES_FLAG, type Command, type Context } from '../command.ts'
 import { applyFlags, CONFIG_FILE, CONFIG_FLAGS, readConfigFile } from '../config.ts'
@@ -33,7 +33,7 @@ own credit tables, subscription table and columns, proposes them, and at a termi
   ],
   async run(context) {
     const { flags, terminal, cwd } = context
-    const folder = join(cwd, flags.text('dir') ?? '.')
+    const folder = resolve(cwd, flags.text('dir') ?? '.')
     const config = await settle(context, folder)
     const migration = renderMigration(config)
     const settings = planConfig(folder, flags.text('config'), config)

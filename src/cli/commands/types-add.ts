@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { completeDatabaseConfig } from '../../migration.ts'
 import { JSON_FLAG, YES_FLAG, type Command } from '../command.ts'
 import { CONFIG_FILE, readConfigFile, readType } from '../config.ts'
@@ -18,7 +18,7 @@ creditTypes in createGuard().
   flags: { dir: { value: '<folder>', help: 'the project that has supabase/; default: the current folder' }, ...YES_FLAG, ...JSON_FLAG },
   examples: ['npx creditgate types add export=ExportCredits && npx supabase db push'],
   async run({ arguments: [given = ''], flags, terminal, cwd }) {
-    const folder = join(cwd, flags.text('dir') ?? '.')
+    const folder = resolve(cwd, flags.text('dir') ?? '.')
     const [name, table] = readType('the type', given)
     // Without the file nobody knows which types the database has, and a migration of the default ones would be wrong.
     if (!existsSync(join(folder, CONFIG_FILE))) throw new RefusedError(`there is no ${CONFIG_FILE} in ${folder}: run creditgate init first, with the settings the database was made with`)
