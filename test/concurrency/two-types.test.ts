@@ -21,12 +21,16 @@ afterAll(async () => {
   await auth.close()
 })
 
-it('all or nothing: exactly 50 of 600 have both, through the guard and past it, and there is no deadlock', async () => {
+it('all or nothing: exactly as many of 600 as there is room for have both, through the guard and past it, and there is no deadlock', async () => {
   const account = await createAccount(database)
   for (const resetInDays of [30, null]) await addCredits(database, account, { allotted: 101, resetInDays })
   for (const resetInDays of [7, null]) await addCredits(database, account, { type: 'lead', allotted: 50, resetInDays })
   const round = { ...account, token: await auth.signToken({ sub: account.user }), amounts: { ai: 2, lead: 1 }, calls: 600, processes: 2 }
-  expect(await crowd.attempt({ ...round, through: 'guard' })).toMatchObject({ handled: 100, granted: 300, answers: { '200': 100, '402 insufficient-credits': 500 } })
+  const { answers, ...score } = await crowd.attempt({ ...round, through: 'guard' })
+  expect(score).toMatchObject({ handled: 100, granted: 300, unsettled: 0 })
+  // So many at once of one subscription may find it busy.
+  const { '200': charged, '402 insufficient-credits': refused = 0, '503 credits-unavailable': busy = 0, ...others } = answers
+  expect({ charged, denied: refused + busy, others }).toEqual({ charged: 100, denied: 500, others: {} })
   await addCredits(database, account, { allotted: 98 })
   await addCredits(database, account, { type: 'lead', allotted: 77 })
   expect(await crowd.attempt({ ...round, through: 'ledger' })).toMatchObject({ handled: 50, granted: 150, answers: { committed: 50, insufficient: 550 } })
