@@ -48,9 +48,9 @@ export function createClient(account: Account, stranger: string): Client {
     if (portion === 'all') return undefined
     if ('plain' in portion) return portion.plain
     const whole = asked.get(id)?.amounts ?? { ai: 1 }
-    const { only } = portion
+    const { only, percent, lead = percent } = portion
     const chosen = only === undefined ? whole : { [only]: whole[only] ?? 1 }
-    return Object.fromEntries(Object.entries(chosen).map(([type, amount]) => [type, takeShare(amount, portion.percent)]))
+    return Object.fromEntries(Object.entries(chosen).map(([type, amount]) => [type, takeShare(amount, type === 'lead' ? lead : percent)]))
   }
 
   function resolve(step: Step): Call {

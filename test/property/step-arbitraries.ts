@@ -10,7 +10,7 @@ const caller = fc.oneof({ weight: 9, arbitrary: fc.constantFrom<Caller>('owner',
 const lease = fc.constantFrom(1, 3, 6, 9, 9).map((steps) => steps * GRID_SECONDS)
 const percent = fc.constantFrom(0, 20, 40, 60, 80, 100, 130)
 const creditType = fc.constantFrom(...TYPES)
-const portion = fc.oneof<fc.Arbitrary<Portion>[]>(fc.constant('all'), fc.record({ percent, only: creditType }, { requiredKeys: ['percent'] }), fc.record({ plain: fc.nat({ max: 8 }) }))
+const portion = fc.oneof<fc.Arbitrary<Portion>[]>(fc.constant('all'), fc.oneof(fc.record({ percent }), fc.record({ percent, lead: percent }), fc.record({ percent, only: creditType })), fc.record({ plain: fc.nat({ max: 8 }) }))
 const key = fc.constantFrom('k0', 'k1')
 const most = fc.constantFrom(1, 2, 1000)
 const attempt = fc.oneof(fc.constant(undefined), fc.record({ key, fingerprint: fc.constantFrom('f0', 'f0', 'f0', 'f1') }))

@@ -17,8 +17,8 @@ export interface RowSpec {
   readonly rank: number
 }
 
-/** How much of what was reserved: `all` by naming nothing, a share by type, of each or of one alone, or a plain number. Above 100 is too much. */
-export type Portion = 'all' | { readonly percent: number; readonly only?: CreditType } | { readonly plain: number }
+/** How much of what was reserved: `all` by naming nothing, a share by type, another of `lead` than of the rest, or of one alone; or a plain number. Above 100 is too much. */
+export type Portion = 'all' | { readonly percent: number; readonly lead?: number; readonly only?: CreditType } | { readonly plain: number }
 
 /** How much less will do: a share of what is asked for, of each of these types. */
 export interface Least {
@@ -96,7 +96,7 @@ function describeAmounts(amounts: Readonly<Record<string, number | null>>): stri
 }
 
 function describePortion(portion: Portion): string {
-  return portion === 'all' ? 'all' : 'percent' in portion ? `${portion.percent}%${portion.only === undefined ? '' : ` of ${portion.only} alone`}` : String(portion.plain)
+  return portion === 'all' ? 'all' : 'percent' in portion ? `${portion.percent}%${portion.lead === undefined ? '' : `, of lead ${portion.lead}%`}${portion.only === undefined ? '' : ` of ${portion.only} alone`}` : String(portion.plain)
 }
 
 function describeCaller(by: Caller): string {
