@@ -37,10 +37,17 @@ const twoKinds = fc
     ]),
   )
 const before = createSteps({ reserve: 4, commit: 2, refund: 1, extend: 1, advance: 1, reset: 1 }, 6)
+function drawOnLeadAlone({ steps }: Story): Story {
+  return createStory(
+    steps.map((step) => {
+      if (step.kind === 'commit') return { ...step, more: false }
+      return step.kind === 'reserve' ? { ...step, amounts: { lead: step.amounts['lead'] ?? 2 } } : step
+    }),
+  )
+}
+
 /** While the reservation in question is held: nothing is drawn from the rows it may have left short. */
-const during = createSteps({ reserve: 3, commit: 3, refund: 1, extend: 1, reset: 2, advance: 2, leap: 1 }, 6).map(({ steps }) =>
-  createStory(steps.map((step) => (step.kind === 'reserve' ? { ...step, amounts: { lead: step.amounts['lead'] ?? 2 } } : step))),
-)
+const during = createSteps({ reserve: 3, commit: 3, refund: 1, extend: 1, reset: 2, advance: 2, leap: 1 }, 6).map(drawOnLeadAlone)
 const after = createSteps({ insert: 1, reserve: 4, commit: 3, refund: 1, extend: 1, reverse: 2, reset: 1, crash: 1, advance: 2, leap: 1 }, 6)
 const amounts: fc.Arbitrary<Amounts> = fc.oneof(fc.record({ ai: fc.nat({ max: 12 }) }), fc.record({ ai: fc.nat({ max: 12 }), lead: fc.nat({ max: 6 }) }))
 
@@ -121,9 +128,7 @@ it('to commit k of n is to reserve k and commit it all', { timeout }, async () =
 })
 
 /** Nothing but time that ends no cycle: what is drawn later is drawn from the same cycles. */
-const shortly = createSteps({ reserve: 3, commit: 3, refund: 1, extend: 1 }, 6).map(({ steps }) =>
-  createStory(steps.map((step) => (step.kind === 'reserve' ? { ...step, amounts: { lead: step.amounts['lead'] ?? 2 } } : step))),
-)
+const shortly = createSteps({ reserve: 3, commit: 3, refund: 1, extend: 1 }, 6).map(drawOnLeadAlone)
 /** Of two types only the last one grows, so that the rows are drawn from in the order of a single reserve. */
 const grown = fc.oneof(
   fc.tuple(fc.nat({ max: 6 }), fc.integer({ min: 1, max: 6 })).map(([ai, more]) => ({ reserved: { ai }, wanted: { ai: ai + more } })),
