@@ -15,6 +15,8 @@ export interface MemoryLedgerOptions {
   readonly clock?: Clock
   /** Default `['ai', 'lead', 'skipTrace']`. */
   readonly creditTypes?: readonly string[]
+  /** How many reservations of one subscription may be open at once. 1 or more, default 1000. */
+  readonly maxOpenReservations?: number
 }
 
 /** A ledger with its books, all of which answer at once. */
@@ -27,6 +29,8 @@ export interface MemoryLedger extends Ledger, Books {
   ageCycle(row: string, days: number): void
   listStates(account: Account): readonly string[]
   listViolations(): readonly Violation[]
+  /** Ends a session of a user's, by the id that the user's tokens bear. Those that were never ended stand, whosesoever they are. */
+  endSession(session: string): void
   /** Copies of all credit rows, and of all reservations, in the order they were made in. */
   listRows(): readonly Readonly<CreditRow>[]
   listReservations(): readonly Readonly<Reservation>[]
@@ -51,8 +55,9 @@ export interface Violation {
  * const account = ledger.createAccount()
  * const row = ledger.addCredits(account, { type: 'ai', allotted: 100, resetInDays: 30 })
  */
-export function createMemoryLedger({ clock = Date, creditTypes = ['ai', 'lead', 'skipTrace'] }: MemoryLedgerOptions = {}): MemoryLedger {
-  const store = createStore(clock, [...creditTypes].sort())
+export function createMemoryLedger({ clock = Date, creditTypes = ['ai', 'lead', 'skipTrace'], maxOpenReservations = 1000 }: MemoryLedgerOptions = {}): MemoryLedger {
+  if (!Number.isInteger(maxOpenReservations) || maxOpenReservations < 1) throw new TypeError(`creditgate: maxOpenReservations is a whole number of 1 or more; it was given ${String(maxOpenReservations)}`)
+  const store = createStore({ clock, creditTypes: [...creditTypes].sort(), maxOpenReservations })
   return Object.freeze({ ...createOperations(store), ...createBooks(store) })
 }
 
@@ -115,6 +120,9 @@ function createBooks(store: Store): Omit<MemoryLedger, keyof Ledger> {
     },
     endLease(reservation) {
       find(store.reservations, reservation).leaseUntil = store.clock.now() - 1000
+    },
+    endSession(session) {
+      store.endedSessions.add(session.toLowerCase())
     },
     ageCycle(row, days) {
       find(store.rows, row).cycleStart -= days * 86_400_000

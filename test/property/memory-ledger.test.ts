@@ -52,11 +52,13 @@ class Scene {
 
   snapshot(): Snapshot {
     const rows = this.ledger.listRows()
+    const reservations = this.ledger.listReservations()
     return {
       rows: rows.map(({ id, used, cycle, resetInDays, cycleStart }) => ({ id, used, cycle, resetDays: resetInDays, age: Math.floor((this.clock.now() - cycleStart) / 1000 / GRID_SECONDS) * GRID_SECONDS })).sort(compareById),
-      reservations: this.ledger.listReservations()
-        .map(({ id, state, reported = null, allocations }) => ({ id, state, reported, allocations: allocations.map(({ row, cycle, held, kept }) => ({ row, cycle, held, kept })) }))
+      reservations: reservations
+        .map(({ id, state, asked, amounts, reported = null, allocations }) => ({ id, state, asked, amounts, reported, allocations: allocations.map(({ row, cycle, held, kept }) => ({ row, cycle, held, kept })) }))
         .sort(compareById),
+      responses: reservations.filter(({ response }) => response !== undefined).map(({ id }) => id).sort(),
       violations: [...this.ledger.listViolations()].sort(compareById),
     }
   }
@@ -107,7 +109,7 @@ class StepCommand implements fc.AsyncCommand<Expected, Scene> {
   }
 }
 
-const WEIGHTS = { insert: 1, reserve: 8, reserveAgain: 1, repeat: 1, crash: 1, commit: 5, refund: 2, extend: 3, reverse: 4, reset: 1, sweep: 1, prune: 2, advance: 3, leap: 2, write: 1 }
+const WEIGHTS = { insert: 1, reserve: 8, tryReserve: 1, reserveAgain: 1, repeat: 1, crash: 1, commit: 5, refund: 2, extend: 3, reverse: 4, reset: 1, sweep: 1, prune: 2, advance: 3, leap: 2, write: 1 }
 const commands = fc.commands(
   weigh(WEIGHTS).map((step) => step.map((each) => new StepCommand(each))),
   { maxCommands: 30, size: '+1', ...replayPath },

@@ -18,6 +18,14 @@ function isWithin(value: unknown, least: number, most: number): boolean {
   return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
 }
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+function isResponse(value: unknown): boolean {
+  const { status, headers, body } = (value ?? {}) as Fields
+  if (!/^[1-5][0-9]{2}$/.test(String(status)) || typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false
+  return Object.values(headers).every((header) => typeof header === 'string') && typeof body === 'string' && BASE64.test(body)
+}
+
 const isKey = (value: unknown): boolean => typeof value === 'string' && value.length >= 1 && value.length <= 200
 
 const AMOUNTS = 'must give a whole number of 0 to 2147483647 for each credit type'
@@ -25,6 +33,8 @@ const AMOUNTS = 'must give a whole number of 0 to 2147483647 for each credit typ
 export const REASONS = {
   amounts: `amounts ${AMOUNTS}`,
   reported: `reported ${AMOUNTS}`,
+  least: `least ${AMOUNTS}`,
+  response: 'response must give a status, headers and a body in base64',
   namesEach: 'amounts must name the credit types that were reserved, each of them',
   amountsNames: 'amounts names a credit type that was not reserved',
   reportedNames: 'reported names a credit type that was not reserved',
@@ -43,7 +53,7 @@ export function refuseCall(request: object, needs: { readonly lease?: true; read
 }
 
 export function refuseReserve(request: object, creditTypes: readonly string[]): string | undefined {
-  const { amounts, idempotency } = request as Fields
+  const { amounts, idempotency, least, session } = request as Fields
   const refused = refuseCall(request, { user: true, lease: true })
   if (refused !== undefined) return refused
   if (!isAmounts(amounts)) return REASONS.amounts
@@ -51,7 +61,14 @@ export function refuseReserve(request: object, creditTypes: readonly string[]): 
   if (unknown !== undefined) return `there is no credit type "${unknown}"`
   const { key, fingerprint } = (idempotency ?? {}) as Fields
   if (idempotency !== undefined && !(isKey(key) && isKey(fingerprint))) return 'idempotency must give a key and a fingerprint of 1 to 200 characters'
-  return undefined
+  if (least !== undefined && !isAmounts(least)) return REASONS.least
+  return session === undefined || isUuid(session) ? undefined : 'session must be a UUID'
+}
+
+export function refuseCommit(request: object): string | undefined {
+  const { id, response } = request as Fields
+  // In the order in which the database looks at them.
+  return isUuid(id) && response !== undefined && !isResponse(response) ? REASONS.response : refuseCall(request)
 }
 
 export function refuseReset(request: object, creditTypes: readonly string[]): string | undefined {

@@ -1,5 +1,6 @@
 import type { Amounts, Idempotency } from 'creditgate'
 import { mapAmounts, sum } from './amounts.ts'
+import type { KeptResponse } from './kept-response.ts'
 
 export interface Allocation {
   readonly row: string
@@ -15,9 +16,12 @@ export interface Reservation {
   /** Undefined for a tombstone, which was asked for nothing and is anybody's. */
   readonly user: string | undefined
   readonly subscription: string | undefined
-  readonly amounts: Amounts
-  /** In the order drawn. */
-  readonly allocations: readonly Allocation[]
+  /** What its reserve asked for. */
+  readonly asked: Amounts
+  /** What is reserved: less where less would do, more where a commit drew more. */
+  amounts: Amounts
+  /** In the order drawn, one for each row and cycle. */
+  allocations: readonly Allocation[]
   readonly attempt: Idempotency | undefined
   /** By their key. */
   readonly reversals: Map<string, Reversal>
@@ -25,6 +29,8 @@ export interface Reservation {
   reported: Amounts | undefined
   leaseUntil: number
   endedAt: number
+  /** Kept with its commit. */
+  response: KeptResponse | undefined
 }
 
 export interface Reversal {
@@ -34,7 +40,10 @@ export interface Reversal {
 }
 
 export function createTombstone({ id, subscription, now }: { readonly id: string; readonly subscription: string | undefined; readonly now: number }): Reservation {
-  return { id, user: undefined, subscription, amounts: {}, allocations: [], attempt: undefined, reversals: new Map(), state: 'refunded', reported: undefined, leaseUntil: 0, endedAt: now }
+  return {
+    ...{ id, user: undefined, subscription, asked: {}, amounts: {}, allocations: [], attempt: undefined, reversals: new Map() },
+    ...{ state: 'refunded', reported: undefined, leaseUntil: 0, endedAt: now, response: undefined },
+  }
 }
 
 /** What is kept of each type that was asked for. */

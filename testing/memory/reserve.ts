@@ -1,24 +1,27 @@
-import type { Balance, ReserveAnswer, ReserveRequest } from 'creditgate'
-import { equalAmounts, sum } from './amounts.ts'
-import { closeCycles, draw, endOfCycle, headroom, orderForSpending, viewRow, type CreditRow } from './credit-row.ts'
+import type { ReserveAnswer, ReserveRequest } from 'creditgate'
+import { equalAmounts } from './amounts.ts'
+import { describeBalances } from './balances.ts'
+import { carryOut, planDraw } from './drawing.ts'
+import { isOld } from './kept-response.ts'
 import { refuseReserve } from './refusal.ts'
-import { describeEnd, type Allocation, type Reservation } from './reservation.ts'
-import { expire, findReservation, findSubscription, listRows, type Store } from './store.ts'
+import { describeEnd, type Reservation } from './reservation.ts'
+import { expire, findReservation, findSubscription, type Store } from './store.ts'
 
-/** Holds credits for one call, all or nothing. */
+/** Holds credits for one call, all or nothing; or, where the request says that less will do, what is left. */
 export function reserve(store: Store, request: ReserveRequest): ReserveAnswer {
-  const { id, user, amounts, lease, idempotency } = request
+  const { id, user, amounts: asked, least, lease, idempotency, session } = request
   const reason = refuseReserve(request, store.creditTypes)
   if (reason !== undefined) return { id, outcome: 'invalid', reason }
+  if (session !== undefined && store.endedSessions.has(session.toLowerCase())) return { id, outcome: 'session_over' }
 
-  const types = Object.keys(amounts).sort()
+  const types = Object.keys(asked).sort()
   const found = findReservation(store, { id })
   if (found !== undefined) {
     // A tombstone has no user: whatever the request was, it was given up before it arrived.
-    if (found.user !== undefined && (user !== found.user || !equalAmounts(amounts, found.amounts))) return { id, outcome: 'conflict', state: found.state }
+    if (found.user !== undefined && (user !== found.user || !equalAmounts(asked, found.asked))) return { id, outcome: 'conflict', state: found.state }
     if (found.state !== 'open') return describeEnd(found, found.state)
     const subscription = found.subscription ?? ''
-    return { id, outcome: 'reserved', subscription, amounts: { ...amounts }, balances: describeBalances(store, { subscription, types }) }
+    return { id, outcome: 'reserved', subscription, amounts: { ...found.amounts }, balances: describeBalances(store, { subscription, types }) }
   }
 
   const subscription = findSubscription(store, user)
@@ -27,59 +30,43 @@ export function reserve(store: Store, request: ReserveRequest): ReserveAnswer {
   const obstacle = findObstacle(store, { request, subscription })
   if (obstacle !== undefined) return obstacle
 
-  const now = store.clock.now()
-  const draws: { readonly row: CreditRow; readonly amount: number }[] = []
-  for (const type of types) {
-    const required = amounts[type] ?? 0
-    let need = required
-    for (const row of orderForSpending(listRows(store, { type, subscription }), now)) {
-      const amount = Math.min(need, headroom(viewRow(row, now)))
-      if (amount > 0) draws.push({ row, amount })
-      need -= amount
-    }
-    if (need > 0) {
-      const resetsAt = describeBalances(store, { subscription, types: [type] })[type]?.resetsAt ?? null
-      return { id, outcome: 'insufficient', creditType: type, required, available: required - need, resetsAt }
-    }
+  const drawing = planDraw(store, { subscription, wanted: asked, least })
+  if (drawing.short !== undefined) {
+    const { short, available } = drawing
+    const resetsAt = describeBalances(store, { subscription, types: [short] })[short]?.resetsAt ?? null
+    return { id, outcome: 'insufficient', creditType: short, required: least?.[short] ?? asked[short] ?? 0, available, resetsAt }
   }
-  const allocations = draws.map(({ row, amount }): Allocation => {
-    closeCycles(row, now)
-    draw(row, amount)
-    return { row: row.id, type: row.type, cycle: row.cycle, held: amount, kept: amount, reversed: 0 }
-  })
-  const reservation: Reservation = {
-    ...{ id, user, subscription, amounts: { ...amounts }, allocations, attempt: idempotency, reversals: new Map() },
-    ...{ state: 'open', reported: undefined, leaseUntil: now + lease * 1000, endedAt: 0 },
+  const { granted, draws } = drawing
+  const balances = describeBalances(store, { subscription, types, draws })
+  if (request.dryRun !== true) {
+    const reservation: Reservation = {
+      ...{ id, user, subscription, asked: { ...asked }, amounts: granted, allocations: carryOut(store, draws), attempt: idempotency, reversals: new Map() },
+      ...{ state: 'open', reported: undefined, leaseUntil: store.clock.now() + lease * 1000, endedAt: 0, response: undefined },
+    }
+    store.reservations.set(id, reservation)
+    store.open.add(reservation)
   }
-  store.reservations.set(id, reservation)
-  store.open.add(reservation)
-  return { id, outcome: 'reserved', subscription, amounts: { ...amounts }, balances: describeBalances(store, { subscription, types }) }
+  return { id, outcome: 'reserved', subscription, amounts: { ...granted }, balances }
+}
+
+/** What stands in the way of a new reservation, whatever there is to be drawn. */
+function findObstacle(store: Store, { request, subscription }: { readonly request: ReserveRequest; readonly subscription: string }): ReserveAnswer | undefined {
+  const { id } = request
+  const most = store.maxOpenReservations
+  if ([...store.open].filter((each) => each.subscription === subscription).length >= most) return { id, outcome: 'too_many_open', most }
+  return findEarlierAttempt(store, { request, subscription })
 }
 
 /** What stands in the way of a new attempt at an idempotency key. */
-function findObstacle({ reservations, clock }: Store, { request, subscription }: { readonly request: ReserveRequest; readonly subscription: string }): ReserveAnswer | undefined {
-  const { id, idempotency } = request
+function findEarlierAttempt({ reservations, clock }: Store, { request, subscription }: { readonly request: ReserveRequest; readonly subscription: string }): ReserveAnswer | undefined {
+  const { id, user, idempotency } = request
   if (idempotency === undefined) return undefined
   const earlier = [...reservations.values()].filter((each) => each.subscription === subscription && each.attempt?.key === idempotency.key).at(-1)
   if (earlier === undefined) return undefined
   if (earlier.attempt?.fingerprint !== idempotency.fingerprint) return { id, outcome: 'key_reused' }
   if (earlier.state === 'open') return { id, outcome: 'in_progress', endsIn: Math.max(Math.ceil((earlier.leaseUntil - clock.now()) / 1000), 1) }
-  return earlier.state === 'committed' ? { id, outcome: 'already_charged', reservation: earlier.id } : undefined
-}
-
-/** What is left of each type that the subscription has rows of. */
-function describeBalances(store: Store, { subscription, types }: { readonly subscription: string; readonly types: readonly string[] }): Record<string, Balance> {
-  const now = store.clock.now()
-  const balances: Record<string, Balance> = {}
-  for (const type of types) {
-    const views = listRows(store, { type, subscription }).map((row) => viewRow(row, now))
-    if (views.length === 0) continue
-    const resets = Math.min(...views.map(endOfCycle))
-    balances[type] = {
-      remaining: views.some(({ allotted }) => allotted === null) ? null : sum(views.map(headroom)),
-      resetsIn: resets === Infinity ? null : Math.ceil((resets - now) / 1000),
-      resetsAt: resets === Infinity ? null : new Date(resets).toISOString().replace(/\.\d+Z$/, 'Z'),
-    }
-  }
-  return balances
+  if (earlier.state !== 'committed') return undefined
+  const { response } = earlier
+  const sent = response !== undefined && earlier.user === user && !isOld(response, clock.now())
+  return { id, outcome: 'already_charged', reservation: earlier.id, ...(sent ? { response: { ...response.answer, headers: { ...response.answer.headers } } } : {}) }
 }

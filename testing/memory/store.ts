@@ -12,19 +12,23 @@ export interface Subscription {
 export interface Store {
   readonly clock: Clock
   readonly creditTypes: readonly string[]
+  /** How many reservations of one subscription may be open at once. */
+  readonly maxOpenReservations: number
   readonly subscriptions: Map<string, Subscription>
   readonly rows: Map<string, CreditRow>
   readonly reservations: Map<string, Reservation>
   /** Those that are open: the only ones that a lease can end. */
   readonly open: Set<Reservation>
+  /** Ids in lower case. Every other session stands. */
+  readonly endedSessions: Set<string>
   /** Answers to resets that are done, by subscription, type and key. */
   readonly resets: Map<string, number>
   /** What pruned reservations keep in a row's cycle. */
   readonly carried: Map<string, { readonly cycle: number; readonly kept: number }>
 }
 
-export function createStore(clock: Clock, creditTypes: readonly string[]): Store {
-  return { clock, creditTypes, subscriptions: new Map(), rows: new Map(), reservations: new Map(), open: new Set(), resets: new Map(), carried: new Map() }
+export function createStore(settings: Pick<Store, 'clock' | 'creditTypes' | 'maxOpenReservations'>): Store {
+  return { ...settings, subscriptions: new Map(), rows: new Map(), reservations: new Map(), open: new Set(), endedSessions: new Set(), resets: new Map(), carried: new Map() }
 }
 
 /** The subscription that a user spends from. */

@@ -1,5 +1,6 @@
 import type { PruneAnswer, PruneRequest, ResetAnswer, ResetRequest, SweepAnswer, SweepRequest } from 'creditgate'
 import { closeCycles, endOfCycle } from './credit-row.ts'
+import { isOld } from './kept-response.ts'
 import { refuseReset, refuseStep } from './refusal.ts'
 import { expire, findAllocated, listRows, type Store } from './store.ts'
 
@@ -23,16 +24,21 @@ export function reset(store: Store, request: ResetRequest): ResetAnswer {
   return { subscription, outcome: 'reset', creditType, rows: rows.length }
 }
 
-/** One bounded step that ends leases and closes cycles that are over. */
+/** One bounded step that ends leases, closes cycles that are over, and forgets responses that are too old to be sent. */
 export function sweep(store: Store, request: SweepRequest): SweepAnswer {
   const reason = refuseStep(request)
   if (reason !== undefined) return { id: undefined, outcome: 'invalid', reason }
   const { most = 500 } = request
-  let [expired, cycles] = [0, 0]
+  let [expired, cycles, forgotten] = [0, 0, 0]
   for (const reservation of store.open) if (expired < most && expire(store, reservation)) expired += 1
   // A row of which nothing is used has nothing to take away, and is left as it is.
   for (const row of store.rows.values()) if (expired + cycles < most && row.used !== 0 && closeCycles(row, store.clock.now())) cycles += 1
-  return { outcome: 'swept', expired, cycles, more: expired + cycles >= most }
+  for (const reservation of store.reservations.values()) {
+    if (forgotten >= most || reservation.response === undefined || !isOld(reservation.response, store.clock.now())) continue
+    reservation.response = undefined
+    forgotten += 1
+  }
+  return { outcome: 'swept', expired, cycles, more: expired + cycles >= most || forgotten >= most }
 }
 
 /** One bounded step that forgets reservations which ended long ago; what they keep in a row's present cycle is carried over. */
