@@ -1,9 +1,11 @@
 import type { Amounts, Ledger } from 'creditgate'
 import { assert, assertEqual, assertMatch } from './assertion.ts'
 import type { Account, Books } from './books.ts'
+import { amountScenarios } from './ledger/amount-scenarios.ts'
 import { cycleScenarios } from './ledger/cycle-scenarios.ts'
 import { refusalScenarios } from './ledger/refusal-scenarios.ts'
 import { reservationScenarios } from './ledger/reservation-scenarios.ts'
+import { responseScenarios } from './ledger/response-scenarios.ts'
 
 /** A ledger that is to be tried, and the books behind it. */
 export interface LedgerBench {
@@ -36,7 +38,7 @@ export interface LedgerStory {
  * for (const { name, run } of ledgerScenarios) it(name, () => run({ ledger, books }))
  */
 export const ledgerScenarios: readonly LedgerScenario[] = Object.freeze(
-  [...reservationScenarios, ...cycleScenarios, ...refusalScenarios].map(({ name, play }): LedgerScenario =>
+  [...reservationScenarios, ...amountScenarios, ...responseScenarios, ...cycleScenarios, ...refusalScenarios].map(({ name, play }): LedgerScenario =>
     Object.freeze({
       name,
       async run(bench: LedgerBench) {
