@@ -15,6 +15,7 @@ declare
   reservation creditgate.reservations;
   rows creditgate.credit_row[];
   after creditgate.credit_row[];
+  granted jsonb;
   d record;
   wanted_type text;
   earlier jsonb;
@@ -79,20 +80,21 @@ begin
   if reservation.id is null then
     d := creditgate.draw(wanted, request -> 'least', rows, now);
     after := d.after;
+    granted := d.granted;
     if d.short is not null then
       return jsonb_build_object('id', request -> 'id', 'outcome', 'insufficient', 'creditType', d.short,
         'required', coalesce(request -> 'least' -> d.short, wanted -> d.short), 'available', d.available,
         'resetsAt', creditgate.balances(after, now) -> d.short -> 'resetsAt');
     elsif request -> 'dryRun' = 'true' then
       return jsonb_build_object('id', request -> 'id', 'outcome', 'reserved', 'subscription', subscription,
-        'amounts', d.granted, 'balances', creditgate.balances(after, now));
+        'amounts', granted, 'balances', creditgate.balances(after, now));
     end if;
 
     insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at,
                                          idempotency_key, fingerprint, asked_for)
-    values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', d.granted, d.allocations,
+    values ((request ->> 'id')::uuid, subscription, (request ->> 'user')::uuid, 'open', granted, d.allocations,
             now + make_interval(secs => (request ->> 'lease')::integer), now,
-            request #>> '{idempotency,key}', request #>> '{idempotency,fingerprint}', case when d.granted <> wanted then wanted end)
+            request #>> '{idempotency,key}', request #>> '{idempotency,fingerprint}', case when granted <> wanted then wanted end)
     on conflict (id) do nothing;
     -- The id came to be meanwhile where our lock does not reach: a tombstone without a subscription, or another user's.
     -- Nothing has been drawn yet; asked again, it is there to be read.
@@ -100,11 +102,12 @@ begin
 
     perform creditgate.write_drawn(subscription, d.before, after, d.drawn, now);
   else
+    granted := reservation.amounts;
     select array_agg(creditgate.roll(c::creditgate.credit_row, now)) into after from unnest(rows) c;
   end if;
 
   return jsonb_build_object('id', request -> 'id', 'outcome', 'reserved', 'subscription', subscription,
-    'amounts', case when reservation.id is null then d.granted else reservation.amounts end, 'balances', creditgate.balances(after, now));
+    'amounts', granted, 'balances', creditgate.balances(after, now));
 end
 $$;
 revoke all on function creditgate.reserve(jsonb) from public, anon, authenticated, service_role;

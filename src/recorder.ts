@@ -50,7 +50,10 @@ export function createRecorder({ maxBytes, headers: kept }: RecorderOptions): Re
   }
 }
 
-/** The stored response as a `Response`, for hosts whose response is a value. A status that allows no body gets none. */
+/** The stored response as a `Response`, for hosts whose response is a value. It has the headers that were stored, and no others. */
 export function createResponse({ status, headers, body }: StoredResponse): Response {
-  return new Response([101, 204, 205, 304].includes(status) ? null : body, { status, headers })
+  if (body.length === 0) return new Response(null, { status, headers })
+  // Some hosts name a type for bytes that have none, but for no stream.
+  const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
+  return new Response(hasType ? body : new Blob([body]).stream(), { status, headers })
 }

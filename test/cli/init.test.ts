@@ -36,6 +36,7 @@ const OWN_TABLES = `
   create table old_credits (id bigint primary key, allotted int, used int, subscriptionid uuid)`
 const FOUND = {
   creditTypes: { ai: 'billing.ai_credits', export: 'ExportCredits' },
+  maxOpenReservations: 1000,
   subscriptions: { table: 'billing.plans', userColumn: 'owner', statusColumn: 'state', activeStatuses: ['active', 'trialing'] },
 }
 const readSettings = (): unknown => JSON.parse(project.read('creditgate.json'))
@@ -128,7 +129,7 @@ describe.skipIf(!terminal)('in a terminal', () => {
     expect(stdout).toContain('a credit type is given as <name>=<table>, not "ai"')
     expect(stdout).not.toContain('Subscription table [')
     expect(code).toBe(0)
-    expect(readSettings()).toEqual({ creditTypes: { ai: 'billing.ai_credits' }, subscriptions: { ...FOUND.subscriptions, activeStatuses: ['active', 'past_due'] } })
+    expect(readSettings()).toEqual({ creditTypes: { ai: 'billing.ai_credits' }, maxOpenReservations: 1000, subscriptions: { ...FOUND.subscriptions, activeStatuses: ['active', 'past_due'] } })
   })
 
   it.each([['no', 'n\n'], ['the end of the input', '\u0004'], ['an interrupt', '\u0003']])(atTerminal('%s at the last question writes nothing and ends with 1'), async (_case, answer) => {

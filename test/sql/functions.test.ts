@@ -56,6 +56,13 @@ it('every function of ours is called, and none of the calls meets such a fault',
   expect(await callAll('reserve', requests)).toEqual(['reserved', 'reserved', 'reserved', 'in_progress', 'reserved'])
   expect(await callAll('commit', [{ id: requests[0]?.id, amounts: { ai: 7 } }, { id: requests[1]?.id }])).toEqual(['committed', 'committed'])
   expect(await callAll('refund', [{ id: requests[2]?.id }, { id: requests[4]?.id }, { id: randomUUID(), user: account.user }])).toEqual(['refunded', 'refunded', 'refunded'])
+  const response = { status: 200, headers: {}, body: 'dGV4dA==' }
+  const wide = reserve({ ai: 1 }, { idempotency: { key: 'b', fingerprint: 'f' }, least: { ai: 1 } })
+  expect(await call('reserve', wide)).toMatchObject({ outcome: 'reserved' })
+  expect(await call('commit', { id: wide.id, amounts: { ai: 2 }, more: true, response })).toMatchObject({ outcome: 'committed', amounts: { ai: 2 } })
+  expect(await call('reserve', { ...wide, id: randomUUID() })).toMatchObject({ outcome: 'already_charged', response })
+  expect(await call('reserve', reserve({ ai: 1 }, { session: randomUUID() }))).toMatchObject({ outcome: 'session_over' })
+  expect(await call('reserve', reserve({ ai: 1 }, { dryRun: true }))).toMatchObject({ outcome: 'reserved' })
   const [left, right] = [reserve({ ai: 1 }), reserve({ ai: 2 })]
   expect(await callAll('reserve', [left, right])).toEqual(['reserved', 'reserved'])
   await endLease(database, left.id)

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createDatabase, type Database } from '../support/database.ts'
 import { createAccount, endLease, expectNoViolations, readUsed } from '../support/seed.ts'
@@ -198,4 +199,14 @@ describe('expire', () => {
     expect(reservation?.state).toBe(after)
     expect(await readUsed(database, row)).toBe(used)
   })
+})
+
+it('the same reserve again is answered on a connection that has never drawn anything', async () => {
+  const { request } = await arrange('open')
+  // plpgsql looks at values that an expression does not use, while it still plans it anew for each call.
+  const client = new pg.Client(database.url)
+  await client.connect()
+  const { rows } = await client.query<{ answer: object[] }>('select public.creditgate_reserve($1::jsonb) as answer', [JSON.stringify([request])])
+  await client.end()
+  expect(rows[0]?.answer).toMatchObject([{ outcome: 'reserved', amounts: { ai: 10 } }])
 })

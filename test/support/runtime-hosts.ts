@@ -74,10 +74,12 @@ export async function startRuntime({ name, cannot = {}, script, arrange }: Runti
     cwd: folder,
     env: { ...process.env, ...surroundings, PORT: String(port), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own: some packages start their binary by a script, which would leave it behind.
+    detached: true,
   })
   writeFileSync(log, '')
   for (const output of [child.stdout, child.stderr]) output.on('data', (chunk: Buffer) => writeFileSync(log, chunk, { flag: 'a' }))
-  const killOnExit = () => child.kill('SIGKILL')
+  const killOnExit = () => process.kill(-(child.pid ?? 0), 'SIGKILL')
   process.once('exit', killOnExit)
   const at = `http://127.0.0.1:${port}`
   for (let attempt = 0; !(await fetch(`${at}/cues`).then(({ ok }) => ok, () => false)); attempt += 1) {
@@ -96,7 +98,7 @@ export async function startRuntime({ name, cannot = {}, script, arrange }: Runti
     async stop() {
       process.off('exit', killOnExit)
       const exited = once(child, 'exit')
-      child.kill('SIGKILL')
+      killOnExit()
       await exited
       rmSync(folder, { recursive: true, force: true })
     },

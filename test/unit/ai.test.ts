@@ -225,8 +225,8 @@ describe('meterModel', () => {
     const { stream } = await meter.wrapStream({ doStream: () => Promise.resolve({ stream: streamed }), params, model: MODEL })
     for await (const part of stream as unknown as AsyncIterable<StreamPartLike>) expect(part.type).toBe('finish')
     expect(settlements).toEqual([
-      { outcome: 'commit', amount: 12 },
-      { outcome: 'commit', amount: 12 },
+      { outcome: 'commit', amounts: { ai: 12 } },
+      { outcome: 'commit', amounts: { ai: 12 } },
     ])
   })
 
@@ -292,6 +292,6 @@ describe('meterModel', () => {
       console.error = logged
     }
     expect(seen).toMatchObject([{ type: 'fault', creditTypes: ['ai'] }])
-    expect(settlements).toEqual([{ outcome: 'commit', amount: 20 }])
+    expect(settlements).toEqual([{ outcome: 'commit', amounts: { ai: 20 } }])
   })
 })

@@ -95,6 +95,7 @@ describe('creditgate init', () => {
     expect(JSON.parse(readFileSync(join(folder, 'creditgate.json'), 'utf8'))).toEqual({
       creditTypes: { ai: 'AICredits', lead: 'LeadCredits', skipTrace: 'SkipTraceCredits' },
       subscriptions: { table: 'UserProfileSubscription', userColumn: 'userid', statusColumn: 'status', activeStatuses: ['active', 'trialing'] },
+      maxOpenReservations: 1000,
     })
   })
 
