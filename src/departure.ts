@@ -1,4 +1,5 @@
 import type { Admission } from './admission.ts'
+import type { Outcome } from './outcome.ts'
 
 /** What a serverless host hands over behind a request. */
 export interface ExecutionContextLike {
@@ -7,9 +8,9 @@ export interface ExecutionContextLike {
 
 export interface Departure {
   /** The admission's own, and lets the host go once it is done. */
-  settle: Extract<Admission, { outcome: 'admitted' }>['settle']
+  readonly settle: (outcome: Outcome) => Promise<void>
   /** To be called when there is a response: from then on its body tells. */
-  stop(): void
+  readonly stop: () => void
 }
 
 /**

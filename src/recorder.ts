@@ -55,5 +55,14 @@ export function createResponse({ status, headers, body }: StoredResponse): Respo
   if (body.length === 0) return new Response(null, { status, headers })
   // Some hosts name a type for bytes that have none, but for no stream.
   const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
-  return new Response(hasType ? body : new Blob([body]).stream(), { status, headers })
+  return new Response(hasType ? body : createStream(body), { status, headers })
+}
+
+function createStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes)
+      controller.close()
+    },
+  })
 }
