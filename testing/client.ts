@@ -43,7 +43,7 @@ export interface ClientOptions {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export const PATH = '/paid'
+const PATH = '/paid'
 
 /** A client for a host that listens on a URL: over real sockets, by `node:http`. */
 export async function connectTo(base: string, { headers: always }: ClientOptions): Promise<Client> {

@@ -62,6 +62,6 @@ function readNumber(name: keyof DatabaseConfig, given: string | undefined): Data
   return given === undefined ? {} : { [name]: given.trim() === '' ? Number.NaN : Number(given) }
 }
 
-export function omitUndefined<Value extends object>(value: Value): Partial<Value> {
+function omitUndefined<Value extends object>(value: Value): Partial<Value> {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<Value>
 }

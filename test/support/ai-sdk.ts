@@ -13,7 +13,7 @@ export interface Part {
 /** What the mock model does: the parts it streams, one after each read; an Error among them breaks the stream. `hang` never comes. */
 export type Script = readonly (Part | Error | 'hang')[]
 
-export const usage = (input: number | undefined, output: number | undefined) => ({
+const usage = (input: number | undefined, output: number | undefined) => ({
   inputTokens: { total: input, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
   outputTokens: { total: output, text: undefined, reasoning: undefined },
 })

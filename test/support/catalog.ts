@@ -82,7 +82,7 @@ export async function readCatalog(database: Queryable): Promise<string> {
   return [await describeSchema(database), ...bodies.map(({ body }) => body)].join('\n')
 }
 
-export const HOLDERS = ['public', 'anon', 'authenticated', 'service_role'] as const
+const HOLDERS = ['public', 'anon', 'authenticated', 'service_role'] as const
 
 /** Every privilege that one of them really has, by itself or through another, on anything in both schemas: `anon: select on table public.x`. */
 export async function listPrivileges(database: Queryable): Promise<string[]> {

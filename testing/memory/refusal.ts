@@ -4,7 +4,7 @@ import { LARGEST_AMOUNT } from './credit-row.ts'
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
-export function isUuid(value: unknown): boolean {
+function isUuid(value: unknown): boolean {
   return typeof value === 'string' && UUID.test(value)
 }
 
