@@ -268,7 +268,7 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'what a host writes into its buffer again is kept',
     file: 'src/recorder.ts',
-    find: 'chunks.push(chunk.slice())',
+    find: 'chunks.push(new Uint8Array(chunk))',
     replace: 'chunks.push(chunk)',
     caughtBy: [test('property/replay-races', 'the very bytes')],
   },

@@ -106,7 +106,7 @@ export const sqlMutants: readonly Mutant[] = [
     file: 'sql/39_draw.sql',
     find: 'nulls last, c.id',
     replace: 'nulls first, c.id',
-    caughtBy: [test('contract/ledger', 'through pg spends rows')],
+    caughtBy: [test('contract/ledger', 'through pg .spends rows')],
   },
   {
     name: 'a row is met without writing down what it had',
@@ -129,7 +129,7 @@ export const sqlMutants: readonly Mutant[] = [
     find: 'greatest(coalesce(c.used, 0) - amount, 0)',
     replace: 'coalesce(c.used, 0) - amount',
     cheap: true,
-    caughtBy: [test('contract/ledger', 'through pg never takes used below zero')],
+    caughtBy: [test('contract/ledger', 'through pg .never takes used below zero')],
   },
   {
     name: 'a partial commit gives back to the row drawn first',
@@ -137,7 +137,7 @@ export const sqlMutants: readonly Mutant[] = [
     find: 'foreach allocation in array reservation.allocations loop',
     replace: 'for place in reverse cardinality(reservation.allocations) .. 1 loop\n    allocation := reservation.allocations[place];',
     cheap: true,
-    caughtBy: [test('contract/ledger', 'through pg spends rows')],
+    caughtBy: [test('contract/ledger', 'through pg .spends rows')],
   },
   {
     name: 'a refund leaves no tombstone',
@@ -178,7 +178,7 @@ export const sqlMutants: readonly Mutant[] = [
     file: 'sql/51_commit.sql',
     find: " or reservation.user_id <> (request ->> 'user')::uuid",
     replace: '',
-    caughtBy: [test('contract/ledger', 'through pg does not find a reservation')],
+    caughtBy: [test('contract/ledger', 'through pg .does not find a reservation')],
   },
   {
     name: 'what a dead process held can still be committed',

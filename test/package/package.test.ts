@@ -98,7 +98,7 @@ describe('the tarball', () => {
   })
 
   it('is small', () => {
-    expect(statSync(tarball).size).toBeLessThan(200_000)
+    expect(statSync(tarball).size).toBeLessThan(250_000)
   })
 
   it('passes publint', async () => {
@@ -137,8 +137,8 @@ describe('in a project that has no framework and no driver', () => {
     expect(Object.keys(manifest().dependencies).sort()).toEqual(DEPENDENCIES)
     const imports = (file: string): string[] => ts.preProcessFile(readFileSync(join(packed, 'dist', file), 'utf8')).importedFiles.map(({ fileName }) => fileName)
     for (const file of listFiles(join(packed, 'dist')).filter((name) => /\.(js|d\.ts)$/.test(name))) {
-      const host = /^(hono|express|fastify)\.d\.ts$/.exec(file)?.[1]
-      const undeclared = imports(file).filter((name) => !name.startsWith('./') && ![...DEPENDENCIES, 'creditgate', host].includes(name) && !((file === 'bin.js' || file === 'testing.js') && isBuiltin(name)))
+      const host = file.startsWith('supabase-middleware.') ? '@supabase/middleware' : /^(hono|express|fastify)\.d\.ts$/.exec(file)?.[1]
+      const undeclared = imports(file).filter((name) => !name.startsWith('./') && ![...DEPENDENCIES, 'creditgate', 'creditgate/fetch', host].includes(name) && !((file === 'bin.js' || file === 'testing.js') && isBuiltin(name)))
       expect(undeclared, file).toEqual([])
     }
   })
@@ -150,7 +150,7 @@ describe('in a project that has no framework and no driver', () => {
   })
 
   it('lets its package.json and its schemas be read, and nothing that is not exported', () => {
-    expect(Object.keys(manifest().exports)).toEqual(['.', './ai', './express', './fastify', './fetch', './hono', './schemas/*', './testing', './package.json'])
+    expect(Object.keys(manifest().exports)).toEqual(['.', './ai', './express', './fastify', './fetch', './hono', './schemas/*', './supabase-middleware', './testing', './package.json'])
     expect(node(`import manifest from 'creditgate/package.json' with { type: 'json' }; console.log(manifest.version)`).trim()).toBe(manifest().version)
     expect(node(`import schema from 'creditgate/schemas/problem.json' with { type: 'json' }; console.log(schema.$id)`).trim()).toBe('urn:schema:creditgate:problem')
     expect(node(`console.log(require('creditgate/schemas/problem.json').$id)`, 'commonjs').trim()).toBe('urn:schema:creditgate:problem')
@@ -222,7 +222,8 @@ describe('in a project with a framework', () => {
 
 describe('a TypeScript project', () => {
   const snippets = listPages()
-    .filter((page) => page === 'README.md' || page.startsWith('docs/'))
+    // The page on adapters declares hosts of its own: test/contract/own-host compiles its snippets.
+    .filter((page) => page === 'README.md' || (page.startsWith('docs/') && page !== 'docs/adapters.md'))
     .flatMap((page) => readSnippets(readPage(page)).map((snippet, index) => [`${page.replaceAll(/\W/g, '-')}-${index + 1}.ts`, snippet] as const))
 
   /** What the pages' snippets take for granted: the reader's own code, and what an earlier snippet made. */
