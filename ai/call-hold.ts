@@ -1,11 +1,12 @@
-import type { Admission } from 'creditgate'
+import type { Admission, Guard } from 'creditgate'
 import { CreditsDenied } from './credits-denied.ts'
 import type { Hold } from './hold.ts'
 
 /** A guard, as far as a model that reserves by itself needs one. */
-export interface ReservingGuardLike<CreditType extends string = string> {
-  reserve(user: string, creditType: CreditType, amount: number): Promise<Admission>
-}
+export type ReservingGuardLike<CreditType extends string = string> =
+  | { reserve(user: string, creditType: CreditType, amount: number): Promise<Admission> }
+  // Of a whole guard the credit types can be read off only as it names them.
+  | Pick<Guard<CreditType>, 'reserve'>
 
 /**
  * Reserves for one model call, and settles with its end.

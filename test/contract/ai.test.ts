@@ -137,7 +137,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     const { model, facts } = createModel(sdk, { generate: [answer(1, 1)], stream: stream(finish(1, 1)) })
     const leaving = new AbortController()
     const slow: ReservingGuardLike<'ai'> = {
-      reserve: async (...request) => {
+      reserve: async (...request: [string, 'ai', number]) => {
         const admission = await reserving.reserve(...request)
         leaving.abort(new Error('left'))
         return admission
@@ -204,7 +204,7 @@ describe.each(Object.entries(SDKS))('a metered call of %s', (_name, sdk) => {
     const overloaded = new APICallError({ message: 'overloaded', url: '', requestBodyValues: {}, statusCode: 503, isRetryable: true, responseHeaders: { 'retry-after-ms': '1' } })
     const { model, facts } = createModel(sdk, { generate: [overloaded, answer(1, 1)] })
     let asked = 0
-    const poorer: ReservingGuardLike<'ai'> = { reserve: (user, type, amount) => reserving.reserve(user, type, (asked += 1) === 1 ? amount : 100_000) }
+    const poorer: ReservingGuardLike<'ai'> = { reserve: (user: string, type: 'ai', amount: number) => reserving.reserve(user, type, (asked += 1) === 1 ? amount : 100_000) }
     const error: unknown = await sdk.generateText({ model: sdk.wrap(model, meterCall(account.user, { guard: poorer })), prompt: 'Hi' }).catch((caught: unknown) => caught)
     expect(error).not.toBeInstanceOf(CreditsDenied)
     expect(CreditsDenied.find(error)?.problem.status).toBe(402)
