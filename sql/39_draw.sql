@@ -18,10 +18,10 @@ declare
   rolled creditgate.credit_row;
 begin
   granted := wanted;
-  allocations := '{}';
-  before := '{}';
-  after := '{}';
-  drawn := '{}';
+  allocations := array[]::creditgate.allocation[];
+  before := array[]::creditgate.credit_row[];
+  after := array[]::creditgate.credit_row[];
+  drawn := array[]::boolean[];
   for wanted_type, need in select e.key, e.value::text::bigint from jsonb_each(wanted) e order by 1 loop
     for credit in
       select c.* from unnest(rows) c where c.credit_type = wanted_type

@@ -8,7 +8,7 @@ as $$
 declare
   left_to_keep jsonb := keep;
   allocation creditgate.allocation;
-  settled creditgate.allocation[] := '{}';
+  settled creditgate.allocation[] := array[]::creditgate.allocation[];
 begin
   if keep = reservation.amounts then
     -- All of it is kept, as nearly always: what is held is what is kept already, and no credit row is touched.

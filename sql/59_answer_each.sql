@@ -22,7 +22,7 @@ begin
   end if;
 
   if jsonb_array_length(requests) = 1 then
-    return '[' || creditgate.answer(operation, requests -> 0)::text || ']';
+    return ('[' || creditgate.answer(operation, requests -> 0)::text || ']')::json;
   end if;
 
   -- All subscriptions are locked before any element is answered, in one order for every caller. Elements of one
@@ -56,7 +56,7 @@ begin
       if sqlstate = '55P03' then busy := busy || subscriptions[place]; end if;
     end;
   end loop;
-  return '[' || array_to_string(answers, ',') || ']';
+  return ('[' || array_to_string(answers, ',') || ']')::json;
 end
 $$;
 revoke all on function creditgate.answer_each(text, jsonb) from public, anon, authenticated, service_role;

@@ -6,14 +6,14 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '');
+  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
   subscription uuid;
 begin
   if not creditgate.is_uuid(claims -> 'sub') then
-    return '{}';
+    return '{}'::jsonb;
   end if;
   subscription := creditgate.subscription_of((claims ->> 'sub')::uuid);
-  return case when subscription is null then '{}' else creditgate.balance_of(subscription) end;
+  return case when subscription is null then '{}'::jsonb else creditgate.balance_of(subscription) end;
 end
 $$;
 revoke all on function creditgate.own_balance() from public, anon, authenticated, service_role;

@@ -7,7 +7,7 @@ set search_path = ''
 as $$
 declare
   subscription uuid;
-  busy uuid[] := '{}';
+  busy uuid[] := array[]::uuid[];
 begin
   perform set_config('lock_timeout', '250ms', true);
   begin

@@ -90,7 +90,7 @@ async function arrangeOpen(version: number) {
   return { account, expectSettles }
 }
 
-it.each([1, 2])(`${AT_ONCE} migrations at once make of version %i what one makes, and what is open is settled`, async (version) => {
+it.each([1, 2, 3])(`${AT_ONCE} migrations at once make of version %i what one makes, and what is open is settled`, async (version) => {
   const { expectSettles } = await arrangeOpen(version)
   await migrateAtOnce(AT_ONCE)
   expect(await readCatalog(database)).toBe(await readSingleRun(readEarlier(version)))

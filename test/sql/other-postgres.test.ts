@@ -40,7 +40,7 @@ describe.skipIf(other === undefined)(`on ${NAME}`, () => {
     expect(await readCatalog(database)).toBe(before)
   })
 
-  it.each([1, 2])(`what was open at version %i is settled after the upgrade ${NEEDS}`, async (version) => {
+  it.each([1, 2, 3])(`what was open at version %i is settled after the upgrade ${NEEDS}`, async (version) => {
     await database.query(readFileSync(new URL(`earlier/schema-${version}.sql`, import.meta.url), 'utf8'))
     const account = await createAccount(database)
     const row = await addCredits(database, account, { resetInDays: 30 })
