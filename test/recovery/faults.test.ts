@@ -233,7 +233,7 @@ it('settles in the background through an outage, and drains on close', async () 
   expect(await guard.close()).toBe(0)
   await settled
   expect(await readUsed(database, row)).toBe(4)
-  expect(events).toContainEqual(expect.objectContaining({ type: 'settled', outcome: 'committed', amount: 4 }))
+  expect(events).toContainEqual(expect.objectContaining({ type: 'settled', outcome: 'committed', amounts: { ai: 4 } }))
 })
 
 it('close waits for calls that are admitted and not settled yet', async () => {
