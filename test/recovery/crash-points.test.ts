@@ -118,5 +118,5 @@ function expectEvents(point: Point, blow: Blow): unknown {
   const [state, kept] = ENDS[point][blow]
   const late = blow === 'stop' && (state === 'expired' || point === 'in mid-stream after a durable report')
   if (late && !point.includes('refund')) return [{ type: 'reserved' }, { type: 'unsettled', wanted: 'commit', state: state === 'expired' ? 'expired' : 'conflict' }].map((event) => expect.objectContaining(event) as unknown)
-  return [{ type: 'reserved' }, { type: 'settled', outcome: kept > 0 ? 'committed' : 'refunded', amount: kept }].map((event) => expect.objectContaining(event) as unknown)
+  return [{ type: 'reserved' }, { type: 'settled', outcome: kept > 0 ? 'committed' : 'refunded', amounts: { ai: kept } }].map((event) => expect.objectContaining(event) as unknown)
 }
