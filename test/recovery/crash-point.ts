@@ -36,6 +36,6 @@ export const REPORTED_LATE = 7
 /** What a process that lived to its end has to tell. */
 export interface Story {
   readonly admission: string
-  readonly events: readonly { readonly type: string; readonly state?: string; readonly outcome?: string; readonly amounts?: Readonly<Record<string, number>> }[]
+  readonly events: readonly { readonly type: string; readonly state?: string; readonly outcome?: string; readonly amounts?: Readonly<Record<string, number>> | undefined }[]
   readonly unsettled: number
 }

@@ -91,7 +91,6 @@ describe.skipIf(other === undefined)(`on ${NAME}`, () => {
 const KNOWN = [
   /: warning extra: composite OUT variable "(credit|reservation)" is not single argument$/,
   /creditgate\.reserve_all: warning extra: never read variable "written"$/, // a query whose result nobody reads would not be run
-  /: warning: target type is different type than source type$/,
 ]
 
 function readIssues(stdout: string): string[] {
