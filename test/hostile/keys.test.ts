@@ -49,7 +49,13 @@ afterAll(async () => {
   await database.drop()
 })
 
-const publicJwk = (kid = project.kid): object => ({ ...project.publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' })
+const exported = new WeakMap<Project, object>()
+/** Exported once a project: Node 20 can lock up in an export while it collects what an earlier use of the key has left. */
+function publicJwk(kid = project.kid): object {
+  const own = exported.get(project) ?? project.publicKey.export({ format: 'jwk' })
+  exported.set(project, own)
+  return { ...own, kid, alg: 'ES256', use: 'sig' }
+}
 const createGood = (header: Record<string, unknown> = {}): string => project.createToken({ sub: scene.user }, header)
 const travel = (seconds: number): unknown => vi.setSystemTime(Date.now() + seconds * 1000)
 
