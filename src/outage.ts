@@ -6,7 +6,6 @@ import type { Amounts, ReserveRequest } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
 import { createReservationId } from './reservation-id.ts'
 import type { Settler } from './settler.ts'
-import { sleep } from './sleep.ts'
 import type { Timeouts } from './timeouts.ts'
 
 /**
@@ -42,13 +41,13 @@ export interface DebtServices {
 }
 
 export function createDebts({ ledger, settler, emit, calls }: DebtServices): Debts {
-  let abandoning = new AbortController()
+  let round = createRound()
 
   function createTab(openUpTo: number): Tab {
     let outstanding = 0
 
     async function charge(request: ReserveRequest, amounts: Amounts): Promise<void> {
-      const { signal } = abandoning
+      const begun = round
       const { user, amounts: reserved, lease, idempotency } = request
       // No session is asked about: the work is done. The same id first: the reserve that seemed lost may have arrived.
       let { id } = request
@@ -60,11 +59,11 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
         }
         // Ended meanwhile, with nothing charged: another reservation, for the same debt.
         if (state === 'expired' || state === 'refunded') id = createReservationId()
-        else if (!PASSING.has(state) || signal.aborted) {
+        else if (!PASSING.has(state) || begun.isOver) {
           emit({ type: 'uncollected', reservation: request.id, user, amounts, state })
           return
         }
-        await Promise.race([sleep(pause * (0.5 + Math.random())), new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+        await begun.pause(pause * (0.5 + Math.random()))
       }
     }
 
@@ -105,8 +104,40 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
   return {
     createTab,
     abandon() {
-      abandoning.abort()
-      abandoning = new AbortController()
+      round.end()
+      round = createRound()
+    },
+  }
+}
+
+/** The debts up to a time at which they are given up. Not an AbortSignal: it would have a listener for each pause of each debt. */
+interface Round {
+  readonly isOver: boolean
+  /** Resolves after so long, or when the round is over. */
+  pause(milliseconds: number): Promise<void>
+  end(): void
+}
+
+function createRound(): Round {
+  const waiting = new Set<() => void>()
+  let isOver = false
+  return {
+    get isOver() {
+      return isOver
+    },
+    pause: (milliseconds) =>
+      new Promise((resolve) => {
+        const wake = (): void => {
+          clearTimeout(timer)
+          waiting.delete(wake)
+          resolve()
+        }
+        const timer = setTimeout(wake, isOver ? 0 : milliseconds)
+        waiting.add(wake)
+      }),
+    end() {
+      isOver = true
+      for (const wake of waiting) wake()
     },
   }
 }
