@@ -22,7 +22,7 @@ declare
   ids uuid[]; spenders uuid[]; types text[]; needs integer[]; leases integer[]; amounts jsonb[]; keys text[]; fingerprints text[];
   fits boolean[];                            -- null: all do
   well_formed boolean;
-  written bigint;                            -- read by nobody: what a query does not ask for, `updated` would not do
+  written bigint;                            -- asked for so that it is done: what a query does not read, `updated` would not do
   known boolean;
 begin
   -- In the order of the array, as nothing here sorts.
@@ -141,7 +141,7 @@ begin
   into answers, written, known
   from generate_series(1, cardinality(ids)) as p (n)
   left join judged j on j.n = p.n;
-  if known then raise exception 'creditgate: an id is known already' using errcode = 'unique_violation'; end if;
+  if known or written < 0 then raise exception 'creditgate: an id is known already' using errcode = 'unique_violation'; end if;
 end
 $$;
 revoke all on function creditgate.reserve_all(jsonb) from public, anon, authenticated, service_role;
