@@ -33,9 +33,13 @@ begin
     held := array(select case when s.id <> all (busy) then s.id end from unnest(subscriptions) with ordinality as s (id, n) order by s.n);
   end if;
 
-  if requests @? '$[*] ? (exists (@.more) || exists (@.response))' then
-    held := array(select case when not e.value ?| array['more', 'response'] then held[e.n] end
-                  from jsonb_array_elements(requests) with ordinality as e (value, n) order by e.n);
+  if requests @? '$[*] ? (exists (@.more) || exists (@.response))' or (select count(distinct i.id) from unnest(ids) as i (id)) < cardinality(ids) then
+    -- Where one of a subscription may draw, or two are about one reservation, the order of the array decides: none of them is taken ahead.
+    held := array(
+      select case when not (e.value ? 'response') and not bool_or(e.value ? 'more' or e.again) over (partition by e.held) then e.held end
+      from (select a.*, count(*) over (partition by a.id) > 1 as again
+            from rows from (unnest(ids), unnest(held), jsonb_array_elements(requests)) with ordinality as a (id, held, value, n)) e
+      order by e.n);
   end if;
 
   if operation = 'commit' then
