@@ -31,9 +31,9 @@ export function fetchCredits<CreditType extends string>(guard: Guard<CreditType>
         })
         if (admission.outcome !== 'admitted') return createResponse(admission.response)
 
-        const { settle, stop } = watchDeparture(admission, { signal: request.signal, context: findContext(rest) })
+        const { isGone, settle, stop } = watchDeparture(admission, { signal: request.signal, context: findContext(rest) })
         try {
-          const response = request.signal.aborted ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
+          const response = isGone ? new Response(null, { status: CLIENT_CLOSED_REQUEST }) : await handler(request, admission.credits, ...rest)
           const { status, body } = response
           const settleBody = (end: BodyEnd) => settle({ status, threw: false, ...end })
           // A new one: the headers of a redirect, or of a response that was fetched, cannot be changed. Throws for a status or a body that is of no use.

@@ -44,7 +44,7 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>,
       appendHeaders(c, admission.headers)
 
       try {
-        if (outgoing?.closed !== true && !c.req.raw.signal.aborted) await next()
+        if (outgoing?.closed !== true && departure?.isGone !== true) await next()
       } catch (error) {
         // Anything thrown that is no Error does.
         await (departure ?? admission).settle({ status: 500, threw: true, ended: 'failed', started: false })

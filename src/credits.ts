@@ -106,11 +106,10 @@ export function createCredits(facts: Pick<Credits, 'id' | 'creditType' | 'amount
   }
 }
 
-/** What the handler of a request that passes free sees: nothing reserved, nothing to say. */
-export function createFreeCredits([creditType, ...more]: readonly [string, ...string[]]): Credits {
-  const amounts = Object.freeze(Object.fromEntries([creditType, ...more].map((type) => [type, 0])))
+/** What the handler of a request that passes free sees: nothing is held, and nothing it says counts. Amounts are 0, unless they are given. */
+export function createFreeCredits(creditTypes: readonly [string, ...string[]], amounts: Amounts = Object.freeze(Object.fromEntries(creditTypes.map((type) => [type, 0])))): Credits {
   return createCredits(
-    { id: '', creditType, amounts, balances: {}, user: undefined },
+    { id: '', creditType: creditTypes[0], amounts, balances: {}, user: undefined },
     // Nothing can exceed nothing: no events of a reservation that is none.
     { metered: false, reservesMore: true, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve('') },
   ).credits

@@ -7,6 +7,8 @@ export interface ExecutionContextLike {
 }
 
 export interface Departure {
+  /** The client left before there was anything to run. */
+  readonly isGone: boolean
   /** The admission's own, and lets the host go once it is done. */
   readonly settle: (outcome: Outcome) => Promise<void>
   /** To be called when there is a response: from then on its body tells. */
@@ -28,5 +30,5 @@ export function watchDeparture(
   const leave = () => void settle({ status: 200, threw: false, ended: 'aborted', started: false })
   signal.addEventListener('abort', leave, { once: true })
   if (signal.aborted) leave()
-  return { settle, stop: () => signal.removeEventListener('abort', leave) }
+  return { isGone: signal.aborted, settle, stop: () => signal.removeEventListener('abort', leave) }
 }

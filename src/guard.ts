@@ -9,8 +9,9 @@ import { createLeases } from './lease.ts'
 import { createBulkhead } from './ledger/bulkhead.ts'
 import { createSchemaCheck } from './ledger/check-schema.ts'
 import { createGroupCommit } from './ledger/group-commit.ts'
+import type { Amounts } from './ledger/ledger.ts'
 import { createOperations, type Operations } from './operations.ts'
-import { createDebts } from './outage.ts'
+import { createDebts, createPulse } from './outage.ts'
 import { parsePrice, type Price } from './price.ts'
 import { createProblem, type Problem } from './problem.ts'
 import { createSettler } from './settler.ts'
@@ -71,7 +72,7 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
   const keepLease = createLeases(ledger, { leaseSeconds, maxHoldSeconds, createTimeouts })
   const checkSchema = createSchemaCheck(ledger, known)
   const debts = createDebts({ ledger, settler, emit, calls })
-  const services = { settings, ledger, settler, emit, calls, keepLease, checkSchema }
+  const services = { settings, ledger, settler, emit, calls, pulse: createPulse(), keepLease, checkSchema }
   const guarded = new Map(known.map((type): [string, WeakSet<object>] => [type, new WeakSet()]))
 
   /** A route's price and rules, and what it does with a call. */
@@ -80,25 +81,25 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     const route = parseRouteOptions(routeOptions)
     const isShadow = (route.mode ?? settings.mode) === 'shadow'
     const tab = route.onOutage === 'closed' ? undefined : debts.createTab(route.onOutage.openUpTo)
-    const hold = createHold(services, { creditTypes, route, tab, deny: (problem, user) => deny(problem, user.id) })
+    const hold = createHold(services, { creditTypes, route, tab, deny: (problem, { user, amounts }) => deny(problem, { user: user.id, amounts }) })
 
-    function deny(problem: Problem, user?: string): Admission {
+    function deny(problem: Problem, { user, amounts }: { readonly user?: string; readonly amounts?: Amounts | undefined } = {}): Admission {
       const facts = { problem: problem.name, user, creditTypes }
-      if (isShadow) return createShadowDenial(admitFree(), { ...facts, emit })
+      if (isShadow) return createShadowDenial(admitFree(amounts), { ...facts, emit })
       emit({ type: 'denied', ...facts })
       return createDenial(problem)
     }
 
-    function admitFree(): Extract<Admission, { outcome: 'admitted' }> {
-      return { outcome: 'admitted', credits: createFreeCredits(creditTypes), headers: {}, settle: () => Promise.resolve() }
+    function admitFree(amounts?: Amounts): Extract<Admission, { outcome: 'admitted' }> {
+      return { outcome: 'admitted', credits: createFreeCredits(creditTypes, amounts), headers: {}, settle: () => Promise.resolve() }
     }
 
-    return { creditTypes, route, compute, hold, deny, admitFree }
+    return { creditTypes, route, isShadow, compute, hold, deny, admitFree }
   }
 
   /** The sentence of the product: identity, amount, reserve, handler (the host's), outcome, settle. */
   function requireCredits<Context>(...price: Price<CreditType, Context>): Gate<Context> {
-    const { creditTypes, route, compute, hold, deny, admitFree } = createRoute(price)
+    const { creditTypes, route, isShadow, compute, hold, deny, admitFree } = createRoute(price)
 
     async function admit(request: GuardRequest<Context>): Promise<Admission> {
       const { method, context } = request
@@ -114,17 +115,18 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       if (identified.outcome === 'refused') {
         const { cause, problem } = identified
         if (cause !== undefined) emit({ type: 'fault', error: asError(cause), creditTypes })
-        return deny(problem)
+        // A handler in shadow mode works for whoever comes, and may go by the amount.
+        return deny(problem, { amounts: isShadow ? await compute(context) : undefined })
       }
       const { user } = identified
       const session = settings.verifySession ? user.claims['session_id'] : undefined
-      if (settings.verifySession && typeof session !== 'string') return deny(createProblem('invalid-token'), user.id)
+      if (settings.verifySession && typeof session !== 'string') return deny(createProblem('invalid-token'), { user: user.id, amounts: isShadow ? await compute(context) : undefined })
 
       const amounts = await compute(context)
-      if (amounts === undefined) return deny(createInvalidAmount(maxAmount), user.id)
+      if (amounts === undefined) return deny(createInvalidAmount(maxAmount), { user: user.id })
 
       const keyed = await readIdempotency(request, { mode: route.idempotency, creditTypes })
-      if (keyed.outcome === 'refused') return deny(keyed.problem, user.id)
+      if (keyed.outcome === 'refused') return deny(keyed.problem, { user: user.id, amounts })
 
       return hold({ user, amounts, idempotency: keyed.idempotency, session: session as string | undefined })
     }
@@ -134,9 +136,11 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
 
   async function reserve(user: string, ...price: Price<CreditType, undefined>): Promise<Admission> {
     if (!UUID.test(user)) throw new TypeError('creditgate: guard.reserve() takes the id of a Supabase user, a UUID')
-    const { compute, hold, deny } = createRoute(price)
+    const { compute, hold, deny, route } = createRoute(price)
+    // Its bound is that of a route, over all of its calls; here each call would have one of its own.
+    if (route.onOutage !== 'closed') throw new TypeError('creditgate: guard.reserve() takes no onOutage: that is for routes')
     const amounts = await compute(undefined)
-    if (amounts === undefined) return deny(createInvalidAmount(maxAmount), user)
+    if (amounts === undefined) return deny(createInvalidAmount(maxAmount), { user })
     return hold({ user: { id: user.toLowerCase(), anonymous: false, clientId: undefined, claims: {} }, amounts })
   }
 

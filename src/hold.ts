@@ -11,7 +11,7 @@ import type { DescribeHeld, Lease } from './lease.ts'
 import { asFault, type LedgerFault } from './ledger/fault.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
 import type { Amounts, Balance, Idempotency, ReserveAnswer, ReserveRequest } from './ledger/ledger.ts'
-import type { Tab } from './outage.ts'
+import type { Pulse, Tab } from './outage.ts'
 import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
 import { createProblem, createRefusal, type Problem } from './problem.ts'
 import { createRecorder, type StoredResponse } from './recorder.ts'
@@ -28,6 +28,7 @@ export interface GuardServices {
   readonly settler: Settler
   readonly emit: EventListener
   readonly calls: Timeouts
+  readonly pulse: Pulse
   keepLease(describe: DescribeHeld): Lease
   checkSchema(milliseconds: number): Promise<void>
 }
@@ -38,7 +39,7 @@ export interface HoldOptions {
   readonly route: ParsedRouteOptions
   /** Of calls that are admitted while the database is away; undefined: none are. */
   readonly tab: Tab | undefined
-  readonly deny: (problem: Problem, user: User) => Admission
+  readonly deny: (problem: Problem, claim: Claim) => Admission
 }
 
 export interface Claim {
@@ -62,7 +63,8 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
   const settleBy = route.settleBy ?? settings.settleBy
   const least = route.affordable === undefined ? undefined : createLeast(route.affordable.min, creditTypes)
 
-  async function hold({ user, amounts: wanted, idempotency, session }: Claim): Promise<Admission> {
+  async function hold(claim: Claim): Promise<Admission> {
+    const { user, amounts: wanted, idempotency, session } = claim
     const id = createReservationId()
     const request: ReserveRequest = {
       id,
@@ -75,7 +77,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
       ...(isShadow && { dryRun: true }),
     }
     const reserving = await reserve(request)
-    const isOpened = reserving.outcome === 'unavailable' && !isShadow && tab?.open(request) === true
+    const isOpened = reserving.outcome === 'unavailable' && reserving.isOutage && !isShadow && tab?.open(request) === true
     // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
     if (reserving.unknown && !isOpened && !isShadow) void settler.settle({ id, user: user.id, reserved: wanted, until: performance.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
     if (isOpened) return keepOpened(request, user)
@@ -84,7 +86,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
       emit({ type: 'replayed', reservation, user: user.id, creditTypes })
       return { outcome: 'replayed', reservation, response }
     }
-    if (reserving.outcome !== 'reserved') return deny(reserving.problem, user)
+    if (reserving.outcome !== 'reserved') return deny(reserving.problem, claim)
 
     const { amounts, balances } = reserving.answer
     if (isShadow) return createShadow({ user, creditTypes, amounts, balances, metered: route.metered, decide, emit })
@@ -97,21 +99,24 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
   type Reserving =
     | { readonly outcome: 'reserved'; readonly answer: Extract<ReserveAnswer, { outcome: 'reserved' }>; readonly unknown: false }
     | { readonly outcome: 'replayed'; readonly reservation: string; readonly response: StoredResponse; readonly unknown: boolean }
-    | { readonly outcome: 'refused' | 'unavailable'; readonly problem: Problem; readonly unknown: boolean }
+    | { readonly outcome: 'refused'; readonly problem: Problem; readonly unknown: boolean }
+    | { readonly outcome: 'unavailable'; readonly problem: Problem; readonly unknown: boolean; readonly isOutage: boolean }
 
   async function reserve(request: ReserveRequest): Promise<Reserving> {
+    const began = performance.now()
     const deadline = new Deadline(services.calls)
     let attempted: Attempted<ReserveAnswer>
     try {
       await services.checkSchema(callMilliseconds)
       attempted = await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
     } catch (error) {
-      return { ...reportFault(asFault(error)), unknown: false }
+      return reportFault(asFault(error), { unknown: false, began })
     } finally {
       deadline.end()
     }
     const { unknown } = attempted
-    if (attempted.outcome === 'unanswered') return { ...reportFault(attempted.fault), unknown }
+    if (attempted.outcome === 'unanswered') return reportFault(attempted.fault, { unknown, began })
+    services.pulse.beat()
     const { answer } = attempted
     if (answer.outcome === 'reserved') return { outcome: 'reserved', answer, unknown: false }
     if (answer.outcome === 'already_charged' && answer.response !== undefined && route.replay !== undefined) {
@@ -124,9 +129,10 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
     return { outcome: 'refused', problem: createProblem('server-error'), unknown }
   }
 
-  function reportFault(fault: LedgerFault): { readonly outcome: 'refused' | 'unavailable'; readonly problem: Problem } {
+  function reportFault(fault: LedgerFault, { unknown, began }: { readonly unknown: boolean; readonly began: number }): Reserving {
     emit({ type: 'fault', error: fault, creditTypes })
-    return fault.kind === 'set-up' ? { outcome: 'refused', problem: createProblem('server-error') } : { outcome: 'unavailable', problem: createProblem('credits-unavailable') }
+    if (fault.kind === 'set-up') return { outcome: 'refused', problem: createProblem('server-error'), unknown }
+    return { outcome: 'unavailable', problem: createProblem('credits-unavailable'), unknown, isOutage: services.pulse.isAway(began, fault) }
   }
 
   interface Held {
@@ -180,12 +186,17 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
   function keepOpened(request: ReserveRequest, user: User): Admission {
     const unavailable = () => Promise.reject(new Error(`creditgate: reservation ${request.id} cannot be detached: the database could not be reached, nothing is held`))
     const record = describe({ id: request.id, user, amounts: request.amounts, balances: {} }, () => undefined, unavailable)
-    let settled: Promise<void> | undefined
+    let isSettled = false
     return {
       outcome: 'admitted',
       credits: record.credits,
       headers: {},
-      settle: (outcome) => (settled ??= tab?.collect(request, decide(outcome, record.statement)) ?? Promise.resolve()),
+      // Not awaited: on hosts that settle before a body closes, the client would wait until the database is back.
+      settle(outcome) {
+        if (!isSettled) void tab?.collect(request, decide(outcome, record.statement))
+        isSettled = true
+        return Promise.resolve()
+      },
     }
   }
 

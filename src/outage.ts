@@ -1,6 +1,7 @@
 import { attemptUntil } from './attempts.ts'
 import type { EventListener } from './events.ts'
 import { Deadline } from './give-up.ts'
+import type { LedgerFault } from './ledger/fault.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
 import type { Amounts, ReserveRequest } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
@@ -13,6 +14,29 @@ import type { Timeouts } from './timeouts.ts'
  * as long as no more than so many credits of this process are outstanding; they are collected when the database is back.
  */
 export type OutagePolicy = 'closed' | { readonly openUpTo: number }
+
+/**
+ * Tells an outage from a crowd. A locked row and a full queue are a crowd, which a client can bring about by calling much at once:
+ * then others have an answer meanwhile.
+ */
+export interface Pulse {
+  /** The database has just decided something, whatever it was. */
+  beat(): void
+  /** Whether nobody has had an answer since then (on the clock of `performance.now()`), and the fault is not that of a locked row. */
+  isAway(since: number, fault: LedgerFault): boolean
+}
+
+export function createPulse(): Pulse {
+  let lastBeat = -Infinity
+  return {
+    beat() {
+      lastBeat = performance.now()
+    },
+    isAway: (since, { kind, code }) => kind !== 'set-up' && code !== LOCKED && lastBeat < since,
+  }
+}
+
+const LOCKED = '55P03'
 
 /** The calls of one route that were admitted with nothing held. It is kept in memory: a process that ends forgets it. */
 export interface Tab {
@@ -78,7 +102,6 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
       const unsettled = { id: request.id, user: request.user, reserved: answer.amounts, until: performance.now() + request.lease * 1000, reservesMore: true }
       if (await settler.settle(unsettled, { outcome: 'commit', amounts })) return 'charged'
       // Perhaps it was carried out and the answer lost: the same id says so, when it is asked again.
-      settler.expect(request.id)
       return 'unanswered'
     }
 
@@ -87,7 +110,7 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
         const more = sum(amounts)
         if (outstanding + more > openUpTo) return false
         outstanding += more
-        settler.expect(id)
+        settler.expect(nameDebt(id))
         emit({ type: 'opened', reservation: id, user, amounts, outstanding })
         return true
       },
@@ -96,7 +119,7 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
         if (settlement.outcome === 'refund') await settler.settle({ id, user, reserved: amounts, until: performance.now() + lease * 1000 }, settlement)
         else await charge(request, settlement.amounts)
         outstanding -= sum(amounts)
-        settler.release(id)
+        settler.release(nameDebt(id))
       },
     }
   }
@@ -140,6 +163,11 @@ function createRound(): Round {
       for (const wake of waiting) wake()
     },
   }
+}
+
+/** A drain waits for a debt by a name of its own: its reservation may be given up and taken up again. */
+function nameDebt(id: string): string {
+  return `debt ${id}`
 }
 
 function sum(amounts: Amounts): number {

@@ -6,6 +6,7 @@ import type { User } from './identity/identity.ts'
 import type { Amounts, Balance } from './ledger/ledger.ts'
 import type { Outcome, Settlement, Statement } from './outcome.ts'
 import type { ProblemName } from './problem.ts'
+import { createReservationId } from './reservation-id.ts'
 
 const MODE = { 'Credits-Mode': 'shadow' }
 
@@ -21,15 +22,11 @@ export interface ShadowFacts {
 
 /** A call that would be admitted: its handler sees what it would see, the client its balance, and nothing is held or charged. */
 export function createShadow({ user, creditTypes, amounts, balances, metered, decide, emit }: ShadowFacts): Admission {
+  // An id like any other, so that a handler may pass it on: a job that settles it is told that it is not found.
+  const id = createReservationId()
   const record = createCredits(
-    { id: '', creditType: creditTypes[0], amounts, balances, user },
-    {
-      metered,
-      reservesMore: false,
-      emit: () => undefined,
-      onReport: () => undefined,
-      detach: () => Promise.reject(new Error('creditgate: a call in shadow mode cannot be detached: nothing is held')),
-    },
+    { id, creditType: creditTypes[0], amounts, balances, user },
+    { metered, reservesMore: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve(id) },
   )
   emit({ type: 'shadowed', user: user.id, creditTypes, amounts, problem: undefined })
   let isSettled = false
@@ -51,7 +48,7 @@ export function createShadow({ user, creditTypes, amounts, balances, metered, de
   }
 }
 
-/** A call that would be denied passes all the same: shadow mode breaks nothing. */
+/** A call that would be denied passes all the same, with the amounts it asked for: shadow mode breaks nothing. */
 export function createShadowDenial(admitFree: Extract<Admission, { outcome: 'admitted' }>, facts: { readonly user: string | undefined; readonly creditTypes: readonly string[]; readonly problem: ProblemName; readonly emit: EventListener }): Admission {
   const { emit, ...denied } = facts
   emit({ type: 'shadowed', ...denied, amounts: undefined })

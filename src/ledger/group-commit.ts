@@ -14,6 +14,8 @@ export interface GroupCommitOptions {
   readonly maxWaiting?: number
 }
 
+/** Commits that keep a response: each may carry more than a megabyte, and the database answers each by itself anyway. */
+const MAX_BATCH_WITH_RESPONSES = 8
 const REMEMBERED_USERS = 10_000
 
 /**
@@ -34,13 +36,14 @@ export function createGroupCommit(ledger: Ledger, options: Required<GroupCommitO
   const batch = { ...options, findLane }
   const reserve = createBatcher((requests: readonly ReserveRequest[], signal) => ledger.reserve(requests, signal), { ...batch, onAnswer: remember })
   const commit = createBatcher((requests: readonly CommitRequest[], signal) => ledger.commit(requests, signal), batch)
+  const keep = createBatcher((requests: readonly CommitRequest[], signal) => ledger.commit(requests, signal), { ...batch, maxBatch: Math.min(options.maxBatch, MAX_BATCH_WITH_RESPONSES) })
   const refund = createBatcher((requests: readonly RefundRequest[], signal) => ledger.refund(requests, signal), batch)
   const extend = createBatcher((requests: readonly ExtendRequest[], signal) => ledger.extend(requests, signal), batch)
 
   return Object.freeze({
     ...ledger,
     reserve: (requests, signal) => askEach(requests, signal, reserve),
-    commit: (requests, signal) => askEach(requests, signal, commit),
+    commit: (requests, signal) => askEach(requests, signal, (request, own) => (request.response === undefined ? commit : keep)(request, own)),
     refund: (requests, signal) => askEach(requests, signal, refund),
     extend: (requests, signal) => askEach(requests, signal, extend),
   } satisfies GuardLedger)

@@ -73,8 +73,10 @@ it('admits no more than the bound of 100 at once, and collects each of them once
     opened[1]?.credits.refund()
     const owed = [settle(opened[0]), settle(opened[1])]
     expect(isAdmitted(await admit()), 'what ended is not collected yet').toBe(false)
+    await Promise.all(owed) // at once: a response does not wait for the database
     comeBack()
     await Promise.all([...owed, settle(opened[2])])
+    expect(await guard.close()).toBe(0)
     expect(await readUsed(database, row)).toBeGreaterThanOrEqual(5 * round)
   }
   expect(await guard.close()).toBe(0)

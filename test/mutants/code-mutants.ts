@@ -212,8 +212,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'a debt whose commit is lost is charged under another id',
     file: 'src/outage.ts',
-    find: "settler.expect(request.id)\n      return 'unanswered'",
-    replace: "return 'expired'",
+    find: "when it is asked again.\n      return 'unanswered'",
+    replace: "when it is asked again.\n      return 'expired'",
     caughtBy: [test('concurrency/outage', 'is charged once')],
   },
   {

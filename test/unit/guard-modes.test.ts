@@ -172,7 +172,7 @@ describe('in shadow mode', () => {
   it('a call that would be admitted is asked about, and charged nothing', async () => {
     const { ledger, events, admit } = create({ reserve: reserved({ ai: 2 }) }, { mode: 'shadow' })
     const { credits, headers, settle } = expectAdmitted(await admit())
-    expect(credits).toMatchObject({ id: '', amount: 2, remaining: 90, user })
+    expect(credits).toMatchObject({ amount: 2, remaining: 90, user })
     expect(headers).toEqual({ 'Credits-Mode': 'shadow', 'Credits-Remaining': 'ai=90', 'Access-Control-Expose-Headers': 'Credits-Remaining, Credits-Mode' })
     credits.commit(1)
     await settle(finished)
@@ -182,7 +182,8 @@ describe('in shadow mode', () => {
       { type: 'shadowed', user: user.id, creditTypes: ['ai'], amounts: { ai: 2 }, problem: undefined },
       { type: 'shadow-settled', user: user.id, outcome: 'committed', amounts: { ai: 1 } },
     ])
-    await expect(credits.detach()).rejects.toThrow(/shadow/)
+    expect(await credits.detach()).toBe(credits.id)
+    expect(credits.id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
   it.each<[string, object, unknown, string]>([
@@ -193,7 +194,7 @@ describe('in shadow mode', () => {
   ])('a call that %s passes all the same, and the event says why it would not', async (_what, given, answer, problem) => {
     const { events, admit, ledger } = create({ reserve: answer as Error }, { mode: 'shadow' })
     const { credits, headers, settle } = expectAdmitted(await admit({}, given))
-    expect([credits.amount, headers['Credits-Mode']]).toEqual([0, 'shadow'])
+    expect([credits.amount, headers['Credits-Mode']]).toEqual([2, 'shadow']) // as much as it asked for: the handler is none the wiser
     await settle(finished)
     expect(events.at(-1)).toMatchObject({ type: 'shadowed', problem })
     expect(events.filter(({ type }) => type === 'denied')).toEqual([])
@@ -218,12 +219,13 @@ describe('while the database cannot be reached', () => {
   })
 
   it('a route may be open up to a bound, and what it admitted is collected', async () => {
-    const { admit, events, ledger } = create({ reserve: [down, down, down, down, down, down, reserved({ ai: 2 })] })
+    const { admit, events, guard, ledger } = create({ reserve: [down, down, down, down, down, down, reserved({ ai: 2 })] })
     const route = { onOutage: { openUpTo: 3 } }
     const admission = expectAdmitted(await admit(route))
     expect(admission.credits).toMatchObject({ amount: 2, remaining: null })
     await expect(admission.credits.detach()).rejects.toThrow(/nothing is held/)
     await admission.settle(finished)
+    expect(await guard.close()).toBe(0)
     expect(ledger.calls.at(-1)).toMatchObject({ operation: 'commit', request: { id: admission.credits.id } })
     expect(events.filter(({ type }) => type !== 'fault').map(({ type }) => type)).toEqual(['opened', 'settled', 'collected'])
   })
@@ -233,6 +235,31 @@ describe('while the database cannot be reached', () => {
     const gate = guard.requireCredits<object>('ai', 2, { onOutage: { openUpTo: 3 } })
     expectAdmitted(await gate.admit(request()))
     expect(await gate.admit(request())).toMatchObject({ outcome: 'denied', problem: { name: 'credits-unavailable' } })
+  })
+
+  it('a response that was admitted ends without waiting for the database', async () => {
+    const { admit, events, guard } = create({ reserve: down })
+    const admission = expectAdmitted(await admit({ onOutage: { openUpTo: 3 } }))
+    await admission.settle(finished)
+    expect(events.some(({ type }) => type === 'collected')).toBe(false)
+    expect(await guard.close({ withinSeconds: 0.01 })).toBe(1)
+  })
+
+  it('a locked row is none: a client could bring it about', async () => {
+    const { admit, events } = create({ reserve: createFault('55P03', 'in the way') })
+    expect(await admit({ onOutage: { openUpTo: 100 } })).toMatchObject({ outcome: 'denied', problem: { name: 'credits-unavailable' } })
+    expect(events.some(({ type }) => type === 'opened')).toBe(false)
+  })
+
+  it('a full queue is none while somebody else has an answer', async () => {
+    const { admit, events } = create({ reserve: [down, reserved({ ai: 2 }), down, down] })
+    const [first, second] = await Promise.all([admit({ onOutage: { openUpTo: 100 } }), admit({ onOutage: { openUpTo: 100 } })])
+    expect([first.outcome, second.outcome].sort()).toEqual(['admitted', 'denied'])
+    expect(events.some(({ type }) => type === 'opened')).toBe(false)
+  })
+
+  it('work without a route cannot be open: each call would have a bound of its own', async () => {
+    await expect(create({ reserve: down }).guard.reserve(user.id, 'ai', 2, { onOutage: { openUpTo: 3 } })).rejects.toThrow(/onOutage/)
   })
 
   it('a wrong set-up is no outage', async () => {
