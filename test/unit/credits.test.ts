@@ -55,6 +55,15 @@ it('keeps the highest report, and is metered from the first on', () => {
   expect(record.statement).toMatchObject({ reported: { ai: 5 } })
 })
 
+it('keeps the highest report of each type, also when another type is reported, or less of it along with more of another', () => {
+  const both = { ...facts, amounts: { ai: 10, lead: 10 } }
+  const record = createCredits(both, { metered: false, reservesMore: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve('') })
+  record.credits.report({ ai: 5 })
+  record.credits.report({ lead: 1 })
+  record.credits.report({ ai: 2, lead: 3 })
+  expect(record.statement).toMatchObject({ reported: { ai: 5, lead: 3 } })
+})
+
 it('is metered before the first report where the route says so', () => {
   expect(create({ metered: true }).record.statement).toMatchObject({ metered: true, reported: undefined })
 })
