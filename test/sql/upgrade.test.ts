@@ -49,7 +49,7 @@ function watch(database: Database) {
   }
 }
 
-describe.each([1, 2, 3])('a database at version %i', (version) => {
+describe.each([1, 2, 3, 4])('a database at version %i', (version) => {
   it('answers for every reservation in it as a new one does, whatever is asked, once it is upgraded', async () => {
     await earlier.query(readFileSync(new URL(`earlier/schema-${version}.sql`, import.meta.url), 'utf8'))
     const [old, fresh] = [watch(earlier), watch(present)]
