@@ -19,5 +19,9 @@ begin
       public.creditgate_extend(jsonb), public.creditgate_reverse(jsonb), public.creditgate_reset(jsonb),
       public.creditgate_sweep(jsonb), public.creditgate_prune(jsonb), creditgate.answer_each(text, jsonb);
   end if;
+
+  if (select max(v.version) from creditgate.schema_versions v) < 5 then
+    drop function if exists creditgate.lock_rows_of(text, uuid[]), creditgate.write_rows(text, uuid[], integer[], integer[], timestamptz[]);
+  end if;
 end
 $$;

@@ -18,19 +18,14 @@ begin
   if exists (select from pg_catalog.pg_proc p
              where p.oid = 'creditgate.subscription_of(uuid)'::regprocedure and md5(p.prosrc) = '@generated@') then
     return (
-      with spending as materialized (
-        select u.spender, (
-          select s.id
-          from {{subscription_table}} s
-          where s.{{user_column}} = u.spender::@user_type@{{status_condition}}
-          order by s.id
-          limit 1
-        ) as subscription
-        from (select distinct d.spender from unnest(spenders) as d (spender)) u
-      )
-      select array_agg(s.subscription order by e.n)
+      select array_agg(a.subscription order by e.n)
       from unnest(spenders) with ordinality as e (spender, n)
-      left join spending s on s.spender = e.spender
+      left join (
+        select distinct on (s.{{user_column}}) s.{{user_column}} as spender, s.id as subscription
+        from {{subscription_table}} s
+        where s.{{user_column}} = any (spenders::@user_type@[]){{status_condition}}
+        order by s.{{user_column}}, s.id
+      ) a on a.spender = e.spender::@user_type@
     );
   end if;
   return (

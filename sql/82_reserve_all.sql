@@ -3,14 +3,16 @@
 --
 -- - several types, an amount that may be less, a session to look up, a dry run; an idempotency key that is known already; a lease
 --   of its subscription that is over, or too many that are open;
--- - a group (a subscription and a type) that asks for more than its first row with anything left can give;
+-- - a group (a subscription and a type) that asks for more than its first row with anything left can give, that has a row
+--   the ledger has not met, or one whose cycle is over;
 -- - whatever stands behind such an element in its subscription: who asks first is answered first.
 --
 -- Raises an error, with nothing done, where an element is malformed, two have one id, an id is known already, or a row is in
 -- another writer's hands. `busy`: the subscriptions that could not be locked.
 --
--- Answers are put together as text, which is cheaper than building JSON. Joins are hashed, index look-ups are
--- subqueries: the planner cannot know that an array has 256 places, and not 10.
+-- Few small statements over arrays and a plain loop between them, not one large statement: an array of 256 takes half as long
+-- that way. Joins are hashed, index look-ups are subqueries: the planner cannot know that an
+-- array has 256 places, and not 10.
 create or replace function creditgate.reserve_all(requests jsonb, out answers text[], out subscriptions uuid[], out busy uuid[])
 language plpgsql volatile
 set search_path = ''
@@ -19,29 +21,43 @@ set jit = off
 set enable_nestloop = off
 as $$
 declare
+  -- Of each element, by position.
   ids uuid[]; spenders uuid[]; types text[]; needs integer[]; leases integer[]; amounts jsonb[]; keys text[]; fingerprints text[];
   fits boolean[];                            -- null: all do
+  group_of integer[];                        -- null: it has none
+  refused boolean[];                         -- null: it is answered by itself
+  left_after bigint[];
+  -- Of each group.
+  g record;
+  group_types text[]; owners uuid[]; row_ids uuid[]; cycles integer[]; used_figures integer[]; headrooms bigint[]; spendable bigint[];
+  unlimited boolean[]; resets timestamptz[]; plain boolean[]; demand bigint[]; resets_in text[]; resets_at text[];
+  type_name text;
   well_formed boolean;
-  written bigint;                            -- asked for so that it is done: what a query does not read, `updated` would not do
-  known boolean;
+  now timestamptz;
+  at integer;
 begin
   -- In the order of the array, as nothing here sorts.
-  select array_agg(r.id::uuid), array_agg(r."user"::uuid), array_agg(r.credit_type), array_agg((r.amounts -> r.credit_type)::text::integer),
-         array_agg(r.lease::text::integer), array_agg(r.amounts),
+  select array_agg(r.id), array_agg(r.spender), array_agg(r.credit_type), array_agg(r.need), array_agg(r.lease), array_agg(r.amounts),
          array_agg(r.idempotency ->> 'key'), array_agg(r.idempotency ->> 'fingerprint'),
-         bool_and(coalesce(r.id::uuid::text = r.id and r."user"::uuid::text = r."user", false)
-           and coalesce(r.lease::text::integer between 1 and 900, false)
-           and coalesce(r.credit_type is null or ((r.amounts -> r.credit_type)::text::integer >= 0
-             and r.credit_type in (select t.name from creditgate.credit_types t)), false)
+         bool_and(coalesce(r.id::text = r.given_id and r.spender::text = r.given_user, false) and coalesce(r.lease between 1 and 900, false)
+           and r.amounts is not null and coalesce(r.need >= 0, r.credit_type is null)
            and (r.idempotency is null
                 or (creditgate.is_key(r.idempotency -> 'key') and creditgate.is_key(r.idempotency -> 'fingerprint'))))
          -- What is null is absent for a record, but malformed for the plain way.
          and not jsonb_path_exists(requests, '$[*] ? (@.idempotency == null)')
   into ids, spenders, types, needs, leases, amounts, keys, fingerprints, well_formed
   from (
-    select e.*, case when e.amounts - e.first_type = '{}' then e.first_type end as credit_type
-    from (select t.*, (select k.name from jsonb_object_keys(t.amounts) as k (name) limit 1) as first_type
-          from jsonb_to_recordset(requests) as t (id text, "user" text, amounts jsonb, lease jsonb, idempotency jsonb) offset 0) e
+    select t.id as given_id, t.id::uuid, t."user" as given_user, t."user"::uuid as spender, t.credit_type, (t.amounts -> t.credit_type)::text::integer as need,
+           t.lease::text::integer, t.amounts, t.idempotency
+    from (
+      select e.*,
+             case
+               -- {{each type}}
+               when e.amounts ? {{type}} and e.amounts - {{type}} = '{}' then {{type}}
+               -- {{end}}
+             end as credit_type
+      from jsonb_to_recordset(requests) as e (id text, "user" text, amounts jsonb, lease jsonb, idempotency jsonb) offset 0
+    ) t
     offset 0
   ) r;
   if not well_formed or (select count(distinct i.id) from unnest(ids) as i (id)) < cardinality(ids) then
@@ -55,93 +71,70 @@ begin
 
   subscriptions := creditgate.subscriptions_of_users(spenders);
   busy := creditgate.lock_subscriptions(subscriptions);
-
   fits := creditgate.fitting(subscriptions, busy, types, keys);
 
-  with asked as materialized (
-    select e.*
-    from unnest(ids, spenders, types, needs, leases, amounts, keys, fingerprints, subscriptions, fits) with ordinality
-           as e (id, spender, credit_type, need, lease, amounts, idempotency_key, fingerprint, subscription, fits, n)
-    where coalesce(e.fits, true) and e.subscription is not null
-  ), found as materialized (
-    select w.credit_type, l.*
-    from (select a.credit_type, array_agg(distinct a.subscription) as subscriptions from asked a group by a.credit_type order by 1) w
-    cross join lateral creditgate.lock_rows_of(w.credit_type, w.subscriptions) l
-  ), clock as materialized (
-    select clock_timestamp() as now from (select count(*) from found) once_all_are_locked
-  ), rolled as materialized (
-    -- roll(), for the few rows whose cycle is over.
-    select r.credit_type, r.subscription, r.id, r.allotted, r.met, r.used as used_before, r.cycle as cycle_before, c.now,
-           coalesce((x.after).used, r.used) as used, coalesce((x.after).cycle, r.cycle) as cycle, coalesce((x.after).cyclestart, r.cyclestart) as cyclestart,
-           case when r.resetindays > 0 and isfinite(r.cyclestart)
-                then coalesce((x.after).cyclestart, r.cyclestart) + make_interval(secs => r.resetindays * 86400.0) end as resets
-    from found r
-    cross join clock c
-    cross join lateral (
-      select case when r.resetindays > 0 and isfinite(r.cyclestart) and r.cyclestart + make_interval(secs => r.resetindays * 86400.0) <= c.now
-                  then creditgate.roll(row(r.credit_type, r.id, r.allotted, r.used, r.resetindays, r.cycle, r.cyclestart, r.met)::creditgate.credit_row, c.now)
-             end as after
-      offset 0
-    ) x
-  ), groups as materialized (
-    -- The first row with anything left stands for its group. headroom() is written out.
-    select g.*,
-           coalesce(ceil(extract(epoch from g.group_resets - g.now))::bigint::text, 'null') as resets_in,
-           coalesce('"' || to_char(g.group_resets at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '"', 'null') as resets_at
-    from (
-      select h.*, row_number() over spending as place, sum(h.headroom) over whole as spendable,
-             bool_or(h.allotted is null) over whole as unlimited, min(h.resets) over whole as group_resets
-      from (select r.*, least(greatest(coalesce(r.allotted, 2147483647)::bigint - r.used, 0), 2147483647::bigint - r.used) as headroom from rolled r) h
-      window whole as (partition by h.subscription, h.credit_type),
-             spending as (partition by h.subscription, h.credit_type order by h.headroom > 0 desc, h.resets nulls last, h.id)
-    ) g
-    where g.place = 1
-  ), judged as materialized (
-    select a.*, g.id as row_id, g.cycle, g.cycle_before, g.cyclestart, g.used, g.used_before, g.met, coalesce(g.now, c.now) as now,
-           g.resets_in, coalesce(g.resets_at, 'null') as resets_at, g.unlimited, coalesce(g.spendable, 0) as spendable, coalesce(g.headroom, 0) as headroom,
-           a.need > coalesce(g.spendable, 0) as refused,
-           sum(case when a.need > coalesce(g.spendable, 0) then 0 else a.need end) over in_turn as running,
-           sum(case when a.need > coalesce(g.spendable, 0) then 0 else a.need end) over whole as demand,
-           row_number() over in_turn as turn
-    from asked a
-    cross join clock c
-    left join groups g on g.subscription = a.subscription and g.credit_type = a.credit_type
-    window whole as (partition by a.subscription, a.credit_type), in_turn as (partition by a.subscription, a.credit_type order by a.n)
-  ), reserved as (
-    insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at, idempotency_key, fingerprint)
-    select j.id, j.subscription, j.spender, 'open', j.amounts,
-           case when j.need = 0 then '{}'::creditgate.allocation[] else array[row(j.credit_type, j.row_id, j.cycle, j.need, j.need)::creditgate.allocation] end,
-           j.now + make_interval(secs => j.lease), j.now, j.idempotency_key, j.fingerprint
-    from judged j
-    where j.demand <= j.headroom and not j.refused
-  ), drawn as materialized (
-    select j.* from judged j where j.turn = 1 and j.demand between 1 and j.headroom
-  ), recorded as (
-    insert into creditgate.adjustments (subscription_id, credit_type, row_id, cycle, kind, amount, made_at)
-    select d.subscription, d.credit_type, d.row_id, d.cycle_before, k.kind, k.amount, d.now
-    from drawn d
-    cross join lateral (values ('opening', d.used_before, not d.met), ('reset', -d.used_before, d.cycle <> d.cycle_before)) as k (kind, amount, holds)
-    where k.holds
-  ), updated as materialized (
-    select creditgate.write_rows(d.credit_type, array_agg(d.row_id), array_agg((d.used + d.demand)::integer), array_agg(d.cycle), array_agg(d.cyclestart)) as done
-    from drawn d
-    group by d.credit_type
-  )
+  -- Every row of every type is locked, in one order, before the time is read and anything is decided.
+  foreach type_name in array array(select distinct t.name from unnest(types) as t (name) where t.name is not null order by 1) loop
+    g := creditgate.lock_groups(type_name, array(
+      select distinct e.subscription from unnest(types, subscriptions, fits) as e (credit_type, subscription, fits)
+      where e.credit_type = type_name and e.subscription is not null and coalesce(e.fits, true)));
+    group_types := group_types || array_fill(type_name, array[coalesce(cardinality(g.subscriptions), 0)]);
+    owners := owners || g.subscriptions; row_ids := row_ids || g.row_ids; cycles := cycles || g.cycles; used_figures := used_figures || g.used_figures;
+    headrooms := headrooms || g.headrooms; spendable := spendable || g.spendable; unlimited := unlimited || g.unlimited; resets := resets || g.resets; plain := plain || g.plain;
+  end loop;
+  now := clock_timestamp();
+
+  select array_agg(o.place order by e.n) into group_of
+  from unnest(types, subscriptions) with ordinality as e (credit_type, subscription, n)
+  left join unnest(group_types, owners) with ordinality as o (credit_type, subscription, place) on o.subscription = e.subscription and o.credit_type = e.credit_type;
+
+  demand := array_fill(0::bigint, array[coalesce(cardinality(owners), 0)]);
+  left_after := array_fill(0::bigint, array[cardinality(ids)]);
+  refused := array_fill(null::boolean, array[cardinality(ids)]);
+  for n in 1 .. cardinality(ids) loop
+    continue when types[n] is null or subscriptions[n] is null or not coalesce(fits[n], true);
+    at := group_of[n];
+    refused[n] := needs[n] > coalesce(spendable[at], 0);
+    continue when at is null;
+    if not refused[n] then demand[at] := demand[at] + needs[n]; end if;
+    left_after[n] := spendable[at] - demand[at];
+  end loop;
+
+  select array_agg(o.plain and o.demand <= o.headroom and coalesce(o.resets > now, true)),
+         array_agg(coalesce(ceil(extract(epoch from o.resets - now))::bigint::text, 'null')),
+         array_agg(coalesce('"' || to_char(o.resets at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '"', 'null'))
+  into plain, resets_in, resets_at
+  from unnest(plain, demand, headrooms, resets) as o (plain, demand, headroom, resets);
+
+  insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at, idempotency_key, fingerprint)
+  select ids[e.n], subscriptions[e.n], spenders[e.n], 'open', amounts[e.n],
+         case when needs[e.n] = 0 then '{}'::creditgate.allocation[]
+              else array[row(types[e.n], row_ids[e.at], cycles[e.at], needs[e.n], needs[e.n])::creditgate.allocation] end,
+         now + make_interval(secs => leases[e.n]), now, keys[e.n], fingerprints[e.n]
+  from unnest(group_of, refused) with ordinality as e (at, refused, n)
+  where not e.refused and coalesce(plain[e.at], true);
+
+  perform creditgate.write_used(o.credit_type, array_agg(o.row_id), array_agg((o.used + o.demand)::integer))
+  from unnest(group_types, row_ids, used_figures, demand, plain) as o (credit_type, row_id, used, demand, plain)
+  where o.plain and o.demand > 0
+  group by o.credit_type;
+
+  if array_position(refused, true) is not null
+     and exists (select from unnest(ids, refused) as e (id, refused) where e.refused and (select true from creditgate.reservations r where r.id = e.id)) then
+    raise exception 'creditgate: an id is known already' using errcode = 'unique_violation';
+  end if;
+
+  -- As text, which is cheaper than building JSON.
   select array_agg(case
-           when j.n is null or j.demand > j.headroom then null
-           when j.refused then '{"id":"' || j.id || '","outcome":"insufficient","creditType":' || to_json(j.credit_type) || ',"required":' || j.need
-             || ',"available":' || (j.spendable - j.running) || ',"resetsAt":' || j.resets_at || '}'
-           else '{"id":"' || j.id || '","outcome":"reserved","subscription":"' || j.subscription || '","amounts":' || j.amounts || ',"balances":{'
-             || coalesce(to_json(j.credit_type) || ':{"remaining":' || case when j.unlimited then 'null' else (j.spendable - j.running)::text end
-                         || ',"resetsIn":' || j.resets_in || ',"resetsAt":' || j.resets_at || '}', '')
-             || '}}'
-         end order by p.n),
-         (select count(u.done) from updated u),
-         bool_or(j.refused and (select true from creditgate.reservations r where r.id = j.id))
-  into answers, written, known
-  from generate_series(1, cardinality(ids)) as p (n)
-  left join judged j on j.n = p.n;
-  if known or written < 0 then raise exception 'creditgate: an id is known already' using errcode = 'unique_violation'; end if;
+           when e.refused is null or not plain[e.at] then null
+           when e.refused then concat('{"id":"', e.id, '","outcome":"insufficient","creditType":', to_json(types[e.n]), ',"required":', needs[e.n],
+                                      ',"available":', e.remaining, ',"resetsAt":', coalesce(resets_at[e.at], 'null'), '}')
+           else concat('{"id":"', e.id, '","outcome":"reserved","subscription":"', subscriptions[e.n], '","amounts":', amounts[e.n], ',"balances":{', to_json(types[e.n]),
+                       ':{"remaining":', case when unlimited[e.at] then 'null' else e.remaining::text end,
+                       ',"resetsIn":', coalesce(resets_in[e.at], 'null'), ',"resetsAt":', coalesce(resets_at[e.at], 'null'), '}}}')
+         end)
+  into answers
+  from unnest(ids, group_of, refused, left_after) with ordinality as e (id, at, refused, remaining, n);
 end
 $$;
 revoke all on function creditgate.reserve_all(jsonb) from public, anon, authenticated, service_role;

@@ -15,12 +15,15 @@ declare
   well_formed boolean;
   settled bigint[]; settled_answers text[];  -- by position
 begin
-  select array_agg(r.id::uuid), array_agg(r."user"::uuid), array_agg(nullif(r.amounts, 'null')),
-         bool_and(coalesce(r.id::uuid::text = r.id, false) and (r."user" is null or r."user"::uuid::text = r."user"))
+  select array_agg(r.id), array_agg(r.spender), array_agg(r.amounts),
+         bool_and(coalesce(r.id::text = r.given_id, false) and (r.given_user is null or r.spender::text = r.given_user))
          -- What is null is absent for a record, but malformed for the plain way.
          and not jsonb_path_exists(requests, '$[*] ? (@.user == null)')
   into ids, spenders, amounts, well_formed
-  from jsonb_to_recordset(requests) as r (id text, "user" text, amounts jsonb);
+  from (
+    select e.id as given_id, e.id::uuid, e."user" as given_user, e."user"::uuid as spender, nullif(e.amounts, 'null') as amounts
+    from jsonb_to_recordset(requests) as e (id text, "user" text, amounts jsonb) offset 0
+  ) r;
   subscriptions := array(select (select r.subscription_id from creditgate.reservations r where r.id = e.id)
                          from unnest(ids) with ordinality as e (id, n) order by e.n);
   if not well_formed or array_position(subscriptions, null) is not null then
@@ -49,9 +52,11 @@ begin
     select settled || g.positions, settled_answers || g.answers into settled, settled_answers
     from creditgate.give_back_rest(operation, ids, spenders, amounts, held, coalesce(settled, '{}')) g;
   end if;
-  select array_agg(s.answer order by p.n) into answers
-  from generate_series(1, cardinality(ids)) as p (n)
-  left join unnest(settled, settled_answers) as s (n, answer) on s.n = p.n;
+  -- From a position to the answer for it.
+  answers := array_fill(null::text, array[cardinality(ids)]);
+  for place in 1 .. coalesce(cardinality(settled), 0) loop
+    answers[settled[place]] := settled_answers[place];
+  end loop;
 end
 $$;
 revoke all on function creditgate.settle_all(text, jsonb) from public, anon, authenticated, service_role;

@@ -24,9 +24,30 @@ export const sqlMutants: readonly Mutant[] = [
   {
     name: 'an array draws more from a row than it has',
     file: 'sql/82_reserve_all.sql',
-    find: 'where j.demand <= j.headroom and not j.refused',
-    replace: 'where not j.refused',
+    find: 'o.demand <= o.headroom and ',
+    replace: '',
     cheap: true,
+    caughtBy: [test('sql/arrays', 'leaves to be answered by itself')],
+  },
+  {
+    name: 'an array draws on a row that the ledger has not met',
+    file: 'sql/82_reserve_all.sql',
+    find: 'o.plain and o.demand <= o.headroom',
+    replace: 'o.demand <= o.headroom',
+    caughtBy: [test('sql/arrays', 'leaves to be answered by itself')],
+  },
+  {
+    name: 'an array draws on a cycle that is over',
+    file: 'sql/82_reserve_all.sql',
+    find: 'coalesce(o.resets > now, true)',
+    replace: 'true',
+    caughtBy: [test('sql/arrays', 'leaves to be answered by itself')],
+  },
+  {
+    name: 'an array sees the first row of a subscription only',
+    file: 'sql/77_lock_groups.sql',
+    find: 'spendable[last] := spendable[last] + spendable[place];',
+    replace: '',
     caughtBy: [test('sql/arrays', 'leaves to be answered by itself')],
   },
   {

@@ -29,9 +29,26 @@ async function call(operation: string, requests: readonly object[]): Promise<Ans
   return row?.answer ?? []
 }
 
-async function createFunded(allotted = 100): Promise<Account & { readonly row: string }> {
+type Funded = Account & { readonly row: string }
+
+/** With a row that the ledger has not met. */
+async function createNew(allotted = 100): Promise<Funded> {
   const account = await createAccount(database)
   return { ...account, row: await addCredits(database, account, { allotted }) }
+}
+
+/** With a row that has been spent from before. */
+async function createFunded(allotted = 100): Promise<Funded> {
+  const account = await createNew(allotted)
+  await meet(account, 1)
+  return account
+}
+
+/** Spends from the account's rows, and gives all of it back. */
+async function meet(account: Account, ai: number): Promise<void> {
+  const request = reserveOf(account, { amounts: { ai } })
+  await call('reserve', [request])
+  await call('refund', [{ id: request.id }])
 }
 
 describe('one pass', () => {
@@ -52,6 +69,7 @@ describe('one pass', () => {
   it('leaves to be answered by itself what needs more, and what stands behind it in its subscription', async () => {
     const [one, several, keyed, late, narrow] = [await createFunded(), await createFunded(), await createFunded(), await createFunded(), await createFunded(1)]
     const second = await addCredits(database, narrow, { allotted: 10 })
+    await meet(narrow, 11)
     await call('reserve', [reserveOf(keyed, { idempotency: { key: 'a', fingerprint: 'f' } })])
     const held = reserveOf(late)
     await call('reserve', [held])
@@ -70,6 +88,16 @@ describe('one pass', () => {
     // What was done above is done: under the same ids all of it is asked again, in the ordinary way.
     expect((await call('reserve', requests)).map(({ outcome }) => outcome)).toEqual([...Array<string>(3).fill('reserved'), 'in_progress', 'reserved', 'reserved', 'reserved', 'reserved'])
     expect(((await readUsed(database, narrow.row)) ?? 0) + ((await readUsed(database, second)) ?? 0)).toBe(11)
+  })
+
+  it('leaves to be answered by itself what draws on a row that the ledger has not met, or whose cycle is over', async () => {
+    const [fresh, met, over] = [await createNew(), await createFunded(), await createFunded()]
+    await database.query(`update "AICredits" set resetindays = 30, cyclestart = now() - interval '40 days' where id = $1`, [over.row])
+    const requests = [reserveOf(fresh), reserveOf(met), reserveOf(over), reserveOf(fresh)]
+    expect(await passOver('reserve', requests)).toEqual([null, 'reserved', null, null])
+    expect((await call('reserve', requests.toSpliced(1, 1))).map(({ outcome }) => outcome)).toEqual(['reserved', 'reserved', 'reserved'])
+    expect([await readUsed(database, fresh.row), await readUsed(database, over.row)]).toEqual([2, 1])
+    expect(await passOver('reserve', [reserveOf(fresh), reserveOf(over)])).toEqual(['reserved', 'reserved'])
   })
 
   it('settles whole commits, parts of one allocation and refunds, and leaves what has ended', async () => {

@@ -45,6 +45,11 @@ describe('a bound on what is open at once', () => {
   it('holds in an array as well', async () => {
     const { account, row } = await arrange()
     const { account: other } = await arrange()
+    // The first call on a row is answered by itself.
+    for (const met of [reserveOf(account), reserveOf(other)]) {
+      await call('reserve', met)
+      await call('refund', { id: met.id })
+    }
     const requests = [reserveOf(account), reserveOf(other), reserveOf(account), reserveOf(account), reserveOf(account), reserveOf(other)]
     const [answered] = await database.query<{ answer: { outcome: string }[] }>('select public.creditgate_reserve($1::jsonb) as answer', [JSON.stringify(requests)])
     expect(answered?.answer.map(({ outcome }) => outcome)).toEqual(['reserved', 'reserved', 'reserved', 'reserved', 'too_many_open', 'reserved'])
