@@ -11,6 +11,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
+set enable_nestloop = off
 as $$
 declare
   present bigint;
@@ -24,17 +25,19 @@ begin
              array_agg(r.allotted is null), array_agg(r.resets), array_agg(r.met)
       into subscriptions, row_ids, cycles, used_figures, headrooms, spendable, unlimited, resets, plain
       from (
-        select l.*, least(greatest(coalesce(l.allotted, 2147483647)::bigint - l.used, 0), 2147483647::bigint - l.used) as headroom,
+        select l.*, m.row_id is not null as met, least(greatest(coalesce(l.allotted, 2147483647)::bigint - l.used, 0), 2147483647::bigint - l.used) as headroom,
                case when l.resetindays > 0 and isfinite(l.cyclestart) then l.cyclestart + make_interval(secs => l.resetindays * 86400.0) end as resets
         from (
-          select c.subscriptionid as subscription, c.id, c.allotted, coalesce(c.used, 0) as used, c.resetindays, c.cycle, c.cyclestart,
-                 exists (select from creditgate.adjustments a
-                         where a.subscription_id = c.subscriptionid and a.credit_type = {{type}} and a.row_id = c.id and a.kind = 'opening') as met
+          select c.subscriptionid as subscription, c.id, c.allotted, coalesce(c.used, 0) as used, c.resetindays, c.cycle, c.cyclestart
           from {{table}} c
           where c.subscriptionid = any (wanted)
           order by c.id
           for no key update of c skip locked
         ) l
+        left join (
+          select a.row_id from creditgate.adjustments a
+          where a.subscription_id = any (wanted) and a.credit_type = {{type}} and a.kind = 'opening'
+        ) m on m.row_id = l.id
         order by l.subscription, l.used < coalesce(l.allotted, 2147483647) desc, resets nulls last, l.id
       ) r;
       select count(*) into present from {{table}} c where c.subscriptionid = any (wanted);
