@@ -129,9 +129,10 @@ begin
            when e.refused is null or not plain[e.at] then null
            when e.refused then concat('{"id":"', e.id, '","outcome":"insufficient","creditType":', to_json(types[e.n]), ',"required":', needs[e.n],
                                       ',"available":', e.remaining, ',"resetsAt":', coalesce(resets_at[e.at], 'null'), '}')
-           else concat('{"id":"', e.id, '","outcome":"reserved","subscription":"', subscriptions[e.n], '","amounts":', amounts[e.n], ',"balances":{', to_json(types[e.n]),
-                       ':{"remaining":', case when unlimited[e.at] then 'null' else e.remaining::text end,
-                       ',"resetsIn":', coalesce(resets_in[e.at], 'null'), ',"resetsAt":', coalesce(resets_at[e.at], 'null'), '}}}')
+           else concat('{"id":"', e.id, '","outcome":"reserved","subscription":"', subscriptions[e.n], '","amounts":', amounts[e.n], ',"balances":{',
+                       to_json(types[e.n]) || ':{"remaining":' || case when unlimited[e.at] then 'null' else e.remaining::text end
+                         || ',"resetsIn":' || resets_in[e.at] || ',"resetsAt":' || resets_at[e.at] || '}', -- null: there is no row of the type
+                       '}}')
          end)
   into answers
   from unnest(ids, group_of, refused, left_after) with ordinality as e (id, at, refused, remaining, n);

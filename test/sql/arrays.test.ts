@@ -100,6 +100,14 @@ describe('one pass', () => {
     expect(await passOver('reserve', [reserveOf(fresh), reserveOf(over)])).toEqual(['reserved', 'reserved'])
   })
 
+  it('tells the same balances as one call by itself: what is left behind each element, and of a type without a row nothing', async () => {
+    const [one, twin] = [await createFunded(), await createFunded()]
+    const askFor = (account: Account) => [reserveOf(account, { amounts: { ai: 3 } }), reserveOf(account, { amounts: { lead: 0 } }), reserveOf(account, { amounts: { ai: 2 } })]
+    const together = (await call('reserve', askFor(one))).map(({ balances }) => balances)
+    expect(together).toEqual([{ ai: { remaining: 97, resetsIn: null, resetsAt: null } }, {}, { ai: { remaining: 95, resetsIn: null, resetsAt: null } }])
+    for (const [place, request] of askFor(twin).entries()) expect((await call('reserve', [request]))[0]?.balances).toEqual(together[place])
+  })
+
   it('settles whole commits, parts of one allocation and refunds, and leaves what has ended', async () => {
     const [one, other] = [await createFunded(), await createFunded()]
     const requests = [reserveOf(one, { amounts: { ai: 4 } }), reserveOf(other, { amounts: { ai: 4 } }), reserveOf(one), reserveOf(other)]
