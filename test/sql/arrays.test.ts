@@ -103,9 +103,9 @@ describe('one pass', () => {
   it('tells the same balances as one call by itself: what is left behind each element, and of a type without a row nothing', async () => {
     const [one, twin] = [await createFunded(), await createFunded()]
     const askFor = (account: Account) => [reserveOf(account, { amounts: { ai: 3 } }), reserveOf(account, { amounts: { lead: 0 } }), reserveOf(account, { amounts: { ai: 2 } })]
-    const together = (await call('reserve', askFor(one))).map(({ balances }) => balances)
+    const together = (await call('reserve', askFor(one))).map((answer) => answer['balances'])
     expect(together).toEqual([{ ai: { remaining: 97, resetsIn: null, resetsAt: null } }, {}, { ai: { remaining: 95, resetsIn: null, resetsAt: null } }])
-    for (const [place, request] of askFor(twin).entries()) expect((await call('reserve', [request]))[0]?.balances).toEqual(together[place])
+    for (const [place, request] of askFor(twin).entries()) expect((await call('reserve', [request]))[0]?.['balances']).toEqual(together[place])
   })
 
   it('settles whole commits, parts of one allocation and refunds, and leaves what has ended', async () => {
