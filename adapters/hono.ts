@@ -57,11 +57,12 @@ export function honoCredits<CreditType extends string>(guard: Guard<CreditType>,
       if (name !== '' && c.res.headers.get(name)?.includes(value) !== true) appendHeaders(c, admission.headers)
 
       const { recorder } = admission
+      // Who looks at its body makes a stream of what `@hono/node-server` else writes as it is.
+      if (closed !== undefined && recorder === undefined) return
       recorder?.begin(c.res.status, c.res.headers)
       const settle = (end: BodyEnd) => departure?.settle({ ...readFacts(), ...end }) ?? Promise.resolve()
       if (c.res.body === null) await settle({ ended: 'finished', started: true })
-      else if (departure !== undefined || recorder !== undefined) c.res = new Response(observeBody(c.res.body, settle, recorder), c.res)
-      return undefined
+      else c.res = new Response(observeBody(c.res.body, settle, recorder), c.res)
     }
   }
 }
