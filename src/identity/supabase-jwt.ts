@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { sha256 } from '../sha256.ts'
 import { parseOptions } from '../options.ts'
 import { acceptClaims } from './claims.ts'
-import type { Identity, User, Verification } from './identity.ts'
+import type { Identity, Verification } from './identity.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 
 const MAX_TOKEN_BYTES = 8192
@@ -67,60 +67,41 @@ const CACHED_MILLISECONDS = 5 * 60 * 1000
 export function supabaseJwt(options: SupabaseJwtOptions): Required<Identity> {
   const parsed = parseOptions('supabaseJwt', supabaseJwtOptions, options)
   const base = parsed.url.replace(/\/+$/, '')
-  const key = parsed.secret === undefined ? createRemoteKeys(parsed.jwksUrl ?? `${base}/auth/v1/.well-known/jwks.json`) : createSharedKey(parsed.secret)
-  const algorithms = parsed.secret === undefined ? ['ES256', 'RS256'] : ['HS256']
-  const rules = { issuer: parsed.issuer ?? `${base}/auth/v1`, clockToleranceSeconds: parsed.clockToleranceSeconds }
-  const verified =
-    parsed.cacheSize === 0 ? undefined : new LRUCache<string, { readonly user: User; readonly until: number }>({ max: parsed.cacheSize })
+  const { clockToleranceSeconds } = parsed
+  const rules = { issuer: parsed.issuer ?? `${base}/auth/v1`, clockToleranceSeconds }
+  const secret = parsed.secret === undefined ? undefined : encoder.encode(parsed.secret)
+  const [algorithms, key]: [string[], JWTVerifyGetKey] =
+    secret === undefined ? [['ES256', 'RS256'], createRemoteKeys(parsed.jwksUrl ?? `${base}/auth/v1/.well-known/jwks.json`)] : [['HS256'], () => secret]
+  const remembered = parsed.cacheSize === 0 ? undefined : new LRUCache<string, { readonly verification: Verification; readonly until: number }>({ max: parsed.cacheSize })
 
-  return Object.freeze({
-    async verify(token: string): Promise<Verification> {
-      if (token.length > MAX_TOKEN_BYTES || !COMPACT_JWS.test(token)) return { outcome: 'rejected' }
-      // Only its digest is kept: a heap dump of the cache holds no token that works.
-      const digest = await createCacheKey(token)
-      const known = verified?.get(digest)
-      // By the wall clock: the cache's own, which is monotonic, stands still while a machine sleeps.
-      if (known !== undefined && Date.now() < known.until) return { outcome: 'verified', user: known.user }
+  function accept(claims: unknown): Verification {
+    const user = acceptClaims(claims, rules)
+    return user === undefined ? { outcome: 'rejected' } : { outcome: 'verified', user }
+  }
 
-      let payload: JWTPayload
-      try {
-        // The signature and the form. jose looks at exp and nbf too, by whatever clock tolerance it is told.
-        payload = (await jwtVerify(token, key, { algorithms, clockTolerance: parsed.clockToleranceSeconds })).payload
-      } catch (cause) {
-        return isTokensFault(cause) ? { outcome: 'rejected' } : { outcome: 'unavailable', cause }
-      }
-      const user = acceptClaims(payload, rules)
-      if (user === undefined) return { outcome: 'rejected' }
+  async function verify(token: string): Promise<Verification> {
+    if (token.length > MAX_TOKEN_BYTES || !COMPACT_JWS.test(token)) return { outcome: 'rejected' }
+    // Only its digest is kept: a heap dump of the cache holds no token that works.
+    const digest = await createCacheKey(token)
+    const known = remembered?.get(digest)
+    // By the wall clock: the cache's own, which is monotonic, stands still while a machine sleeps.
+    if (known !== undefined && Date.now() < known.until) return known.verification
 
-      // Only what verified is remembered, so that forged tokens cannot push good ones out.
-      verified?.set(digest, { user, until: Math.min(Date.now() + CACHED_MILLISECONDS, Number(payload.exp) * 1000) })
-      return { outcome: 'verified', user }
-    },
-    accept(claims: unknown): Verification {
-      const user = acceptClaims(claims, rules)
-      return user === undefined ? { outcome: 'rejected' } : { outcome: 'verified', user }
-    },
-  })
-}
+    let payload: JWTPayload
+    try {
+      // The signature and the form. jose looks at exp and nbf too, by whatever clock tolerance it is told.
+      payload = (await jwtVerify(token, key, { algorithms, clockTolerance: clockToleranceSeconds })).payload
+    } catch (cause) {
+      // What jose says is of the token: a key set that cannot be had is no error of its own any more.
+      return cause instanceof errors.JOSEError ? { outcome: 'rejected' } : { outcome: 'unavailable', cause }
+    }
+    const verification = accept(payload)
+    // Only what verified is remembered, so that forged tokens cannot push good ones out.
+    if (verification.outcome === 'verified') remembered?.set(digest, { verification, until: Math.min(Date.now() + CACHED_MILLISECONDS, Number(payload.exp) * 1000) })
+    return verification
+  }
 
-/** Whether verification failed because of the token, and not because the keys could not be had. */
-function isTokensFault(cause: unknown): boolean {
-  return (
-    cause instanceof errors.JWTClaimValidationFailed ||
-    cause instanceof errors.JWTExpired ||
-    cause instanceof errors.JWTInvalid ||
-    cause instanceof errors.JWSInvalid ||
-    cause instanceof errors.JWSSignatureVerificationFailed ||
-    cause instanceof errors.JOSEAlgNotAllowed ||
-    cause instanceof errors.JOSENotSupported ||
-    cause instanceof errors.JWKSNoMatchingKey ||
-    cause instanceof errors.JWKSMultipleMatchingKeys
-  )
-}
-
-function createSharedKey(secret: string): JWTVerifyGetKey {
-  const bytes = new TextEncoder().encode(secret)
-  return () => Promise.resolve(bytes)
+  return Object.freeze({ verify, accept })
 }
 
 const encoder = new TextEncoder()
