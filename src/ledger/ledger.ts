@@ -4,85 +4,56 @@ import { z } from 'zod'
 export type Amounts = Readonly<Record<string, number>>
 
 const id = z.string()
-const amounts = z.record(z.string(), z.number().int().nonnegative())
-const balance = z.object({
-  remaining: z.number().int().nullable(),
-  resetsIn: z.number().int().nullable(),
-  resetsAt: z.string().nullable(),
-})
+const whole = z.number().int()
+const amounts = z.record(z.string(), whole.nonnegative())
+const balance = z.object({ remaining: whole.nullable(), resetsIn: whole.nullable(), resetsAt: z.string().nullable() })
+const storedAnswer = z.object({ status: whole, headers: z.record(z.string(), z.string()), body: z.string() })
 
-const committed = z.object({ id, outcome: z.literal('committed'), amounts })
-const refunded = z.object({ id, outcome: z.literal('refunded') })
-const expired = z.object({ id, outcome: z.literal('expired') })
-const notFound = z.object({ id, outcome: z.literal('not_found') })
-const exceeds = z.object({ id, outcome: z.literal('exceeds'), amounts })
-const invalid = z.object({ id: z.unknown(), outcome: z.literal('invalid'), reason: z.string() })
-const failed = z.object({ id: z.unknown(), outcome: z.literal('failed'), code: z.string() })
-const storedAnswer = z.object({ status: z.number().int(), headers: z.record(z.string(), z.string()), body: z.string() })
-const elsewhere = { subscription: z.unknown() }
-const conflict = z.object({ id, outcome: z.literal('conflict'), state: z.string(), amounts: amounts.optional() })
+/** An answer with this outcome, and these members besides. */
+const answer = <const Outcome extends string, Members extends z.core.$ZodLooseShape>(outcome: Outcome, members: Members) => z.object({ outcome: z.literal(outcome), ...members })
+
+const committed = answer('committed', { id, amounts })
+const refunded = answer('refunded', { id })
+const expired = answer('expired', { id })
+const notFound = answer('not_found', { id })
+const exceeds = answer('exceeds', { id, amounts })
+const conflict = answer('conflict', { id, state: z.string(), amounts: amounts.optional() })
+const invalid = answer('invalid', { id: z.unknown(), reason: z.string() })
+const failed = answer('failed', { id: z.unknown(), code: z.string() })
 
 /** The full shape of each answer. An answer of any other shape counts as no answer: its outcome is unknown. */
 export const answers = {
   reserve: z.discriminatedUnion('outcome', [
-    z.object({ id, outcome: z.literal('reserved'), subscription: z.string(), amounts, balances: z.record(z.string(), balance) }),
-    z.object({
-      id,
-      outcome: z.literal('insufficient'),
-      creditType: z.string(),
-      required: z.number().int(),
-      available: z.number().int(),
-      resetsAt: z.string().nullable(),
-    }),
-    z.object({ id, outcome: z.literal('no_subscription') }),
+    answer('reserved', { id, subscription: z.string(), amounts, balances: z.record(z.string(), balance) }),
+    answer('insufficient', { id, creditType: z.string(), required: whole, available: whole, resetsAt: z.string().nullable() }),
+    answer('no_subscription', { id }),
     conflict,
     committed,
     refunded,
     expired,
-    z.object({ id, outcome: z.literal('in_progress'), endsIn: z.number().int() }),
-    z.object({ id, outcome: z.literal('already_charged'), reservation: z.string(), response: storedAnswer.optional() }),
-    z.object({ id, outcome: z.literal('key_reused') }),
-    z.object({ id, outcome: z.literal('too_many_open'), most: z.number().int() }),
-    z.object({ id, outcome: z.literal('session_over') }),
+    answer('in_progress', { id, endsIn: whole }),
+    answer('already_charged', { id, reservation: z.string(), response: storedAnswer.optional() }),
+    answer('key_reused', { id }),
+    answer('too_many_open', { id, most: whole }),
+    answer('session_over', { id }),
     invalid,
     failed,
   ]),
   commit: z.discriminatedUnion('outcome', [committed, refunded, expired, exceeds, conflict, notFound, invalid, failed]),
   refund: z.discriminatedUnion('outcome', [refunded, committed, expired, notFound, invalid, failed]),
-  extend: z.discriminatedUnion('outcome', [
-    z.object({ id, outcome: z.literal('extended'), reported: amounts.nullable() }),
-    committed,
-    refunded,
-    expired,
-    exceeds,
-    notFound,
-    invalid,
-    failed,
-  ]),
-  reverse: z.discriminatedUnion('outcome', [
-    z.object({ id, outcome: z.literal('reversed'), amounts, returned: amounts }),
-    exceeds,
-    conflict,
-    refunded,
-    expired,
-    notFound,
-    invalid,
-    failed,
-  ]),
+  extend: z.discriminatedUnion('outcome', [answer('extended', { id, reported: amounts.nullable() }), committed, refunded, expired, exceeds, notFound, invalid, failed]),
+  reverse: z.discriminatedUnion('outcome', [answer('reversed', { id, amounts, returned: amounts }), exceeds, conflict, refunded, expired, notFound, invalid, failed]),
   reset: z.discriminatedUnion('outcome', [
-    z.object({ subscription: z.string(), outcome: z.literal('reset'), creditType: z.string(), rows: z.number().int() }),
-    z.object({ subscription: z.string(), outcome: z.literal('not_found') }),
-    invalid.omit({ id: true }).extend(elsewhere),
-    failed.omit({ id: true }).extend(elsewhere),
+    answer('reset', { subscription: z.string(), creditType: z.string(), rows: whole }),
+    answer('not_found', { subscription: z.string() }),
+    answer('invalid', { subscription: z.unknown(), reason: z.string() }),
+    answer('failed', { subscription: z.unknown(), code: z.string() }),
   ]),
-  sweep: z.discriminatedUnion('outcome', [
-    z.object({ outcome: z.literal('swept'), expired: z.number().int(), cycles: z.number().int(), more: z.boolean() }),
-    invalid,
-  ]),
-  prune: z.discriminatedUnion('outcome', [z.object({ outcome: z.literal('pruned'), pruned: z.number().int(), more: z.boolean() }), invalid]),
+  sweep: z.discriminatedUnion('outcome', [answer('swept', { expired: whole, cycles: whole, more: z.boolean() }), invalid]),
+  prune: z.discriminatedUnion('outcome', [answer('pruned', { pruned: whole, more: z.boolean() }), invalid]),
 } as const
 
-export const schemaVersion = z.object({ version: z.number().int(), creditTypes: z.array(z.string()) })
+export const schemaVersion = z.object({ version: whole, creditTypes: z.array(z.string()) })
 
 /** What is left of one credit type. `remaining` null: unlimited. `resetsIn` (seconds) and `resetsAt` (RFC 3339) null: never. */
 export type Balance = z.infer<typeof balance>
