@@ -1,4 +1,5 @@
 import { describeValue } from './amount.ts'
+import { createAmounts, exceeds } from './amounts.ts'
 import type { EventListener } from './events.ts'
 import type { User } from './identity/identity.ts'
 import type { Amounts, Balance } from './ledger/ledger.ts'
@@ -59,14 +60,16 @@ export interface CreditsOptions {
   readonly metered: boolean
   /** More than is reserved is left for the settlement to reserve in addition. */
   readonly reservesMore: boolean
-  readonly emit: EventListener
-  readonly onReport: () => void
-  readonly detach: Credits['detach']
+  /** Told of an overage. Default: nobody is. */
+  readonly emit?: EventListener
+  readonly onReport?: (() => void) | undefined
+  /** Default: there is nothing to hand over. */
+  readonly detach?: Credits['detach']
 }
 
 export function createCredits(facts: Pick<Credits, 'id' | 'creditType' | 'amounts' | 'balances' | 'user'>, options: CreditsOptions): CreditsRecord {
   const { id, creditType, amounts, balances, user } = facts
-  const { metered, reservesMore, emit } = options
+  const { metered, reservesMore, emit, onReport, detach = () => Promise.resolve(id) } = options
   let actual: Amounts | undefined
   let reported: Amounts | undefined
   let refund = false
@@ -81,11 +84,9 @@ export function createCredits(facts: Pick<Credits, 'id' | 'creditType' | 'amount
     user,
     commit(value: number | Amounts) {
       const given = { ...amounts, ...readAmounts('commit', value, amounts) }
-      const clamped = clamp(given, amounts)
-      const exceeds = clamped !== given
-      actual = reservesMore ? given : clamped
+      actual = reservesMore ? given : clamp(given, amounts)
       refund = false
-      if (exceeds && !reservesMore) emit({ type: 'overage', reservation: id, actual: given, charged: clamped })
+      if (actual !== given) emit?.({ type: 'overage', reservation: id, actual: given, charged: actual })
     },
     refund() {
       refund = true
@@ -94,9 +95,9 @@ export function createCredits(facts: Pick<Credits, 'id' | 'creditType' | 'amount
       const grown = grow(reported, clamp(readAmounts('report', value, amounts), amounts), amounts)
       if (grown === reported) return
       reported = grown
-      options.onReport()
+      onReport?.()
     },
-    detach: options.detach,
+    detach,
   })
   return {
     credits,
@@ -107,12 +108,8 @@ export function createCredits(facts: Pick<Credits, 'id' | 'creditType' | 'amount
 }
 
 /** What the handler of a request that passes free sees: nothing is held, and nothing it says counts. Amounts are 0, unless they are given. */
-export function createFreeCredits(creditTypes: readonly [string, ...string[]], amounts: Amounts = Object.freeze(Object.fromEntries(creditTypes.map((type) => [type, 0])))): Credits {
-  return createCredits(
-    { id: '', creditType: creditTypes[0], amounts, balances: {}, user: undefined },
-    // Nothing can exceed nothing: no events of a reservation that is none.
-    { metered: false, reservesMore: true, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve('') },
-  ).credits
+export function createFreeCredits(creditTypes: readonly [string, ...string[]], amounts: Amounts = Object.freeze(createAmounts(creditTypes, () => 0))): Credits {
+  return createCredits({ id: '', creditType: creditTypes[0], amounts, balances: {}, user: undefined }, { metered: false, reservesMore: false }).credits
 }
 
 function readAmounts(method: string, value: unknown, reserved: Amounts): Amounts {
@@ -129,13 +126,10 @@ function readAmounts(method: string, value: unknown, reserved: Amounts): Amounts
 
 /** Gives back the very object where nothing exceeds. */
 function clamp(given: Amounts, most: Amounts): Amounts {
-  const types = Object.keys(given)
-  if (types.every((type) => (given[type] ?? 0) <= (most[type] ?? 0))) return given
-  return Object.fromEntries(types.map((type) => [type, Math.min(given[type] ?? 0, most[type] ?? 0)]))
+  return exceeds(given, most) ? createAmounts(Object.keys(given), (type) => Math.min(given[type] ?? 0, most[type] ?? 0)) : given
 }
 
 /** The higher of each, for every type that is reserved; the very object before where nothing grew. */
 function grow(before: Amounts | undefined, given: Amounts, reserved: Amounts): Amounts {
-  if (before !== undefined && Object.keys(given).every((type) => (given[type] ?? 0) <= (before[type] ?? 0))) return before
-  return Object.fromEntries(Object.keys(reserved).map((type) => [type, Math.max(before?.[type] ?? 0, given[type] ?? 0)]))
+  return before === undefined || exceeds(given, before) ? createAmounts(Object.keys(reserved), (type) => Math.max(before?.[type] ?? 0, given[type] ?? 0)) : before
 }

@@ -6,7 +6,7 @@ import type { GuardLedger } from './ledger/guard-ledger.ts'
 import type { Amounts, ReserveRequest } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
 import { createReservationId } from './reservation-id.ts'
-import type { Settler } from './settler.ts'
+import { createUnsettled, type Settler } from './settler.ts'
 import type { Timeouts } from './timeouts.ts'
 
 /**
@@ -65,29 +65,44 @@ export interface DebtServices {
 }
 
 export function createDebts({ ledger, settler, emit, calls }: DebtServices): Debts {
-  let round = createRound()
+  /** Not an AbortSignal: it would have a listener for each pause of each debt. */
+  const pausing = new Set<() => void>()
+  let timesAbandoned = 0
+
+  function pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer)
+        pausing.delete(wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, milliseconds)
+      pausing.add(wake)
+    })
+  }
 
   function createTab(openUpTo: number): Tab {
     let outstanding = 0
 
     async function charge(request: ReserveRequest, amounts: Amounts): Promise<void> {
-      const begun = round
+      const begun = timesAbandoned
       const { user, amounts: reserved, lease, idempotency } = request
       // No session is asked about: the work is done. The same id first: the reserve that seemed lost may have arrived.
       let { id } = request
-      for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
+      for (let milliseconds = FIRST_PAUSE_MILLISECONDS; ; milliseconds = Math.min(milliseconds * 2, LONGEST_PAUSE_MILLISECONDS)) {
         const state = await reserveAndCommit({ id, user, amounts: reserved, lease, least: amounts, ...(idempotency !== undefined && { idempotency }) }, amounts)
         if (state === 'charged' || state === 'already_charged') {
           emit({ type: 'collected', reservation: request.id, user, amounts: state === 'charged' ? amounts : {} })
           return
         }
+        const isAbandoned = timesAbandoned > begun
         // Ended meanwhile, with nothing charged: another reservation, for the same debt.
         if (state === 'expired' || state === 'refunded') id = createReservationId()
-        else if (!PASSING.has(state) || begun.isOver) {
+        else if (!PASSING.has(state) || isAbandoned) {
           emit({ type: 'uncollected', reservation: request.id, user, amounts, state })
           return
         }
-        await begun.pause(pause * (0.5 + Math.random()))
+        await pause(isAbandoned ? 0 : milliseconds * (0.5 + Math.random()))
       }
     }
 
@@ -95,12 +110,11 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
       const deadline = new Deadline(calls)
       const attempted = await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
       deadline.end()
-      if (attempted.outcome === 'unanswered') return 'unanswered'
+      if (attempted.outcome === 'unanswered') return attempted.outcome
       const { answer } = attempted
       if (answer.outcome === 'committed') return 'charged'
       if (answer.outcome !== 'reserved') return answer.outcome
-      const unsettled = { id: request.id, user: request.user, reserved: answer.amounts, until: performance.now() + request.lease * 1000, reservesMore: true }
-      if (await settler.settle(unsettled, { outcome: 'commit', amounts })) return 'charged'
+      if (await settler.settle({ ...createUnsettled({ ...request, amounts: answer.amounts }), reservesMore: true }, { outcome: 'commit', amounts })) return 'charged'
       // Perhaps it was carried out and the answer lost: the same id says so, when it is asked again.
       return 'unanswered'
     }
@@ -115,11 +129,10 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
         return true
       },
       async collect(request, settlement) {
-        const { id, user, amounts, lease } = request
-        if (settlement.outcome === 'refund') await settler.settle({ id, user, reserved: amounts, until: performance.now() + lease * 1000 }, settlement)
+        if (settlement.outcome === 'refund') await settler.settle(createUnsettled(request), settlement)
         else await charge(request, settlement.amounts)
-        outstanding -= sum(amounts)
-        settler.release(nameDebt(id))
+        outstanding -= sum(request.amounts)
+        settler.release(nameDebt(request.id))
       },
     }
   }
@@ -127,40 +140,8 @@ export function createDebts({ ledger, settler, emit, calls }: DebtServices): Deb
   return {
     createTab,
     abandon() {
-      round.end()
-      round = createRound()
-    },
-  }
-}
-
-/** The debts up to a time at which they are given up. Not an AbortSignal: it would have a listener for each pause of each debt. */
-interface Round {
-  readonly isOver: boolean
-  /** Resolves after so long, or when the round is over. */
-  pause(milliseconds: number): Promise<void>
-  end(): void
-}
-
-function createRound(): Round {
-  const waiting = new Set<() => void>()
-  let isOver = false
-  return {
-    get isOver() {
-      return isOver
-    },
-    pause: (milliseconds) =>
-      new Promise((resolve) => {
-        const wake = (): void => {
-          clearTimeout(timer)
-          waiting.delete(wake)
-          resolve()
-        }
-        const timer = setTimeout(wake, isOver ? 0 : milliseconds)
-        waiting.add(wake)
-      }),
-    end() {
-      isOver = true
-      for (const wake of waiting) wake()
+      timesAbandoned += 1
+      for (const wake of pausing) wake()
     },
   }
 }

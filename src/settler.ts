@@ -1,8 +1,9 @@
+import { createAmounts, exceeds } from './amounts.ts'
 import type { EventListener } from './events.ts'
 import { Deadline, type GiveUpSignal } from './give-up.ts'
 import { asFault } from './ledger/fault.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
-import type { Amounts, CommitAnswer, CommitRequest, RefundAnswer, StoredAnswer } from './ledger/ledger.ts'
+import type { Amounts, CommitAnswer, RefundAnswer, ReserveRequest, StoredAnswer } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
 import { sleep } from './sleep.ts'
 import type { CreateTimeouts } from './timeouts.ts'
@@ -18,6 +19,11 @@ export interface Unsettled {
   readonly reservesMore?: boolean
   /** Kept with a commit. */
   readonly response?: StoredAnswer
+}
+
+/** What has just been asked for, and may be reserved: its lease ends so long from now at the latest. */
+export function createUnsettled({ id, user, amounts, lease }: ReserveRequest): Unsettled {
+  return { id, user, reserved: amounts, until: performance.now() + lease * 1000 }
 }
 
 export interface Settler {
@@ -60,7 +66,8 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
     draining.clear()
   }
 
-  async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<boolean> {
+  /** Gives undefined once it is settled, or why it is not. */
+  async function settleUntilDefinite(reservation: Unsettled, settlement: Settlement): Promise<string | undefined> {
     for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
       let state: string
       const deadline = new Deadline(attempts)
@@ -74,43 +81,32 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
         deadline.end()
       }
       const wait = pause * (0.5 + Math.random())
-      if (performance.now() + wait >= reservation.until) {
-        tellUnsettled(reservation, settlement, state)
-        return false
-      }
+      if (performance.now() + wait >= reservation.until) return state
       await sleep(wait)
     }
   }
 
-  function tell(reservation: Unsettled, settlement: Settlement, answer: CommitAnswer | RefundAnswer): boolean {
-    const { id, reserved } = reservation
+  function tell({ id, reserved, reservesMore }: Unsettled, settlement: Settlement, answer: CommitAnswer | RefundAnswer): string | undefined {
     if (settlement.outcome === 'commit' && answer.outcome === 'committed') {
-      const charged = answer.amounts
+      const { amounts: charged } = answer
       emit({ type: 'settled', reservation: id, outcome: 'committed', amounts: charged })
-      const { amounts: actual } = settlement
-      if (reservation.reservesMore === true && Object.keys(actual).some((type) => (charged[type] ?? 0) < (actual[type] ?? 0))) emit({ type: 'overage', reservation: id, actual, charged })
-      return true
-    }
-    if (settlement.outcome === 'refund' && (answer.outcome === 'refunded' || answer.outcome === 'expired')) {
-      emit({ type: 'settled', reservation: id, outcome: 'refunded', amounts: Object.fromEntries(Object.keys(reserved).map((type) => [type, 0])) })
-      return true
-    }
-    tellUnsettled(reservation, settlement, answer.outcome)
-    return false
-  }
-
-  function tellUnsettled({ id, reserved }: Unsettled, settlement: Settlement, state: string): void {
-    emit({ type: 'unsettled', reservation: id, creditTypes: Object.keys(reserved), wanted: settlement.outcome, state })
+      if (reservesMore === true && exceeds(settlement.amounts, charged)) emit({ type: 'overage', reservation: id, actual: settlement.amounts, charged })
+    } else if (settlement.outcome === 'refund' && (answer.outcome === 'refunded' || answer.outcome === 'expired')) {
+      emit({ type: 'settled', reservation: id, outcome: 'refunded', amounts: createAmounts(Object.keys(reserved), () => 0) })
+    } else return answer.outcome
+    return undefined
   }
 
   return {
     expect,
     release,
     async settle(reservation, settlement) {
-      expect(reservation.id)
-      const isSettled = await settleUntilDefinite(reservation, settlement)
-      release(reservation.id)
-      return isSettled
+      const { id, reserved } = reservation
+      expect(id)
+      const state = await settleUntilDefinite(reservation, settlement)
+      if (state !== undefined) emit({ type: 'unsettled', reservation: id, creditTypes: Object.keys(reserved), wanted: settlement.outcome, state })
+      release(id)
+      return state === undefined
     },
     async drain(milliseconds) {
       const time = { isUp: false }
@@ -126,16 +122,10 @@ export function createSettler(ledger: SettlingLedger, emit: EventListener, creat
   }
 }
 
-function ask(ledger: SettlingLedger, reservation: Unsettled, settlement: Settlement, signal: GiveUpSignal): Promise<readonly (CommitAnswer | RefundAnswer)[]> {
-  const { id, user, reservesMore, response } = reservation
+function ask(ledger: SettlingLedger, { id, user, reserved, reservesMore, response }: Unsettled, settlement: Settlement, signal: GiveUpSignal): Promise<readonly (CommitAnswer | RefundAnswer)[]> {
   if (settlement.outcome === 'refund') return ledger.refund([{ id, user }], signal)
   const { amounts } = settlement
-  const request: CommitRequest = { id, user, amounts }
+  const more = reservesMore === true && exceeds(amounts, reserved)
   // Absent where they say nothing, so that an ordinary commit stays one that an array answers in one pass.
-  if (response === undefined && reservesMore !== true) return ledger.commit([request], signal)
-  return ledger.commit([{ ...request, ...(reservesMore === true && exceeds(amounts, reservation.reserved) && { more: true as const }), ...(response !== undefined && { response }) }], signal)
-}
-
-function exceeds(amounts: Amounts, reserved: Amounts): boolean {
-  return Object.keys(amounts).some((type) => (amounts[type] ?? 0) > (reserved[type] ?? 0))
+  return ledger.commit([{ id, user, amounts, ...(more && { more }), ...(response !== undefined && { response }) }], signal)
 }
