@@ -63,6 +63,14 @@ export type Admission =
   /** An earlier request with this Idempotency-Key was charged, and its response was kept. */
   | { readonly outcome: 'replayed'; readonly reservation: string; readonly response: StoredResponse }
 
+export type Admitted = Extract<Admission, { outcome: 'admitted' }>
+
+/** `end` is called once, however often the admission is settled. */
+export function createAdmission({ credits, headers = {}, recorder, end }: Pick<Admitted, 'credits' | 'recorder'> & Partial<Pick<Admitted, 'headers'>> & { readonly end: (outcome: Outcome) => void | Promise<void> }): Admitted {
+  let settled: Promise<void> | undefined
+  return { outcome: 'admitted', credits, headers, recorder, settle: (outcome) => (settled ??= Promise.resolve(end(outcome))) }
+}
+
 const encoder = new TextEncoder()
 
 export function createDenial(problem: Problem): Extract<Admission, { outcome: 'denied' }> {

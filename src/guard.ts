@@ -1,10 +1,12 @@
-import { createDenial, type Admission, type GuardRequest } from './admission.ts'
+import { createAdmission, createDenial, type Admission, type Admitted, type GuardRequest } from './admission.ts'
 import { createFreeCredits } from './credits.ts'
 import { createEmitter } from './events.ts'
 import { parseGuardOptions, parseRouteOptions, type GuardOptions } from './guard-options.ts'
 import { createHold } from './hold.ts'
 import { readIdempotency } from './idempotency.ts'
+import { UUID } from './identity/claims.ts'
 import { identify } from './identity/identify.ts'
+import type { User } from './identity/identity.ts'
 import { createLeases } from './lease.ts'
 import { createBulkhead } from './ledger/bulkhead.ts'
 import { createSchemaCheck } from './ledger/check-schema.ts'
@@ -81,54 +83,60 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     const route = parseRouteOptions(routeOptions)
     const isShadow = (route.mode ?? settings.mode) === 'shadow'
     const tab = route.onOutage === 'closed' ? undefined : debts.createTab(route.onOutage.openUpTo)
-    const hold = createHold(services, { creditTypes, route, tab, deny: (problem, { user, amounts }) => deny(problem, { user: user.id, amounts }) })
+    const hold = createHold(services, { creditTypes, route, tab, deny, report })
 
-    function deny(problem: Problem, { user, amounts }: { readonly user?: string; readonly amounts?: Amounts | undefined } = {}): Admission {
+    function report(error: unknown): void {
+      emit({ type: 'fault', error: error instanceof Error ? error : new Error(String(error)), creditTypes })
+    }
+
+    function deny(problem: Problem, { user, amounts }: { readonly user?: string | undefined; readonly amounts?: Amounts | undefined } = {}): Admission {
       const facts = { problem: problem.name, user, creditTypes }
       if (isShadow) return createShadowDenial(admitFree(amounts), { ...facts, emit })
       emit({ type: 'denied', ...facts })
       return createDenial(problem)
     }
 
-    function admitFree(amounts?: Amounts): Extract<Admission, { outcome: 'admitted' }> {
-      return { outcome: 'admitted', credits: createFreeCredits(creditTypes, amounts), headers: {}, settle: () => Promise.resolve() }
+    function admitFree(amounts?: Amounts): Admitted {
+      return createAdmission({ credits: createFreeCredits(creditTypes, amounts), end: () => undefined })
     }
 
-    return { creditTypes, route, isShadow, compute, hold, deny, admitFree }
+    /** Amount, reserve: for a caller who is known. */
+    async function charge(user: User, context: Context, { request, session }: { readonly request?: GuardRequest<Context>; readonly session?: string | undefined } = {}): Promise<Admission> {
+      const amounts = await compute(context)
+      if (amounts === undefined) return deny(createProblem('invalid-request', { detail: `The amount of credits must be a whole number from 0 to ${maxAmount}.` }), { user: user.id })
+      const keyed = request && (await readIdempotency(request, { mode: route.idempotency, creditTypes }))
+      if (keyed?.outcome === 'refused') return deny(keyed.problem, { user: user.id, amounts })
+      return hold({ user, amounts, idempotency: keyed?.idempotency, session })
+    }
+
+    return { creditTypes, route, isShadow, compute, report, deny, admitFree, charge }
   }
 
   /** The sentence of the product: identity, amount, reserve, handler (the host's), outcome, settle. */
   function requireCredits<Context>(...price: Price<CreditType, Context>): Gate<Context> {
-    const { creditTypes, route, isShadow, compute, hold, deny, admitFree } = createRoute(price)
+    const { creditTypes, route, isShadow, compute, report, deny, admitFree, charge } = createRoute(price)
 
     async function admit(request: GuardRequest<Context>): Promise<Admission> {
       const { method, context } = request
       if (method === 'HEAD' || method === 'OPTIONS') return admitFree()
       const twice = creditTypes.find((type) => guarded.get(type)?.has(context) === true)
       if (twice !== undefined) {
-        emit({ type: 'fault', error: new Error(`creditgate: this route requires ${twice} credits twice; require them once, with the sum`), creditTypes })
+        report(new Error(`creditgate: this route requires ${twice} credits twice; require them once, with the sum`))
         return deny(createProblem('server-error'))
       }
       for (const type of creditTypes) guarded.get(type)?.add(context)
 
+      // A handler in shadow mode works for whoever comes, and may go by the amount.
+      const refuse = async (problem: Problem, user?: string) => deny(problem, { user, amounts: isShadow ? await compute(context) : undefined })
       const identified = await identify(identity, request, route)
       if (identified.outcome === 'refused') {
-        const { cause, problem } = identified
-        if (cause !== undefined) emit({ type: 'fault', error: asError(cause), creditTypes })
-        // A handler in shadow mode works for whoever comes, and may go by the amount.
-        return deny(problem, { amounts: isShadow ? await compute(context) : undefined })
+        if (identified.cause !== undefined) report(identified.cause)
+        return refuse(identified.problem)
       }
       const { user } = identified
-      const session = settings.verifySession ? user.claims['session_id'] : undefined
-      if (settings.verifySession && typeof session !== 'string') return deny(createProblem('invalid-token'), { user: user.id, amounts: isShadow ? await compute(context) : undefined })
-
-      const amounts = await compute(context)
-      if (amounts === undefined) return deny(createInvalidAmount(maxAmount), { user: user.id })
-
-      const keyed = await readIdempotency(request, { mode: route.idempotency, creditTypes })
-      if (keyed.outcome === 'refused') return deny(keyed.problem, { user: user.id, amounts })
-
-      return hold({ user, amounts, idempotency: keyed.idempotency, session: session as string | undefined })
+      if (!settings.verifySession) return charge(user, context, { request })
+      const { session_id: session } = user.claims
+      return typeof session === 'string' ? charge(user, context, { request, session }) : refuse(createProblem('invalid-token'), user.id)
     }
 
     return Object.freeze({ admit })
@@ -136,12 +144,10 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
 
   async function reserve(user: string, ...price: Price<CreditType, undefined>): Promise<Admission> {
     if (!UUID.test(user)) throw new TypeError('creditgate: guard.reserve() takes the id of a Supabase user, a UUID')
-    const { compute, hold, deny, route } = createRoute(price)
+    const { charge, route } = createRoute(price)
     // Its bound is that of a route, over all of its calls; here each call would have one of its own.
     if (route.onOutage !== 'closed') throw new TypeError('creditgate: guard.reserve() takes no onOutage: that is for routes')
-    const amounts = await compute(undefined)
-    if (amounts === undefined) return deny(createInvalidAmount(maxAmount), { user })
-    return hold({ user: { id: user.toLowerCase(), anonymous: false, clientId: undefined, claims: {} }, amounts })
+    return charge({ id: user.toLowerCase(), anonymous: false, clientId: undefined, claims: {} }, undefined)
   }
 
   return Object.freeze({
@@ -157,14 +163,4 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       return left
     },
   })
-}
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-function createInvalidAmount(maxAmount: number): Problem {
-  return createProblem('invalid-request', { detail: `The amount of credits must be a whole number from 0 to ${maxAmount}.` })
-}
-
-function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(String(cause))
 }

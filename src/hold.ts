@@ -1,6 +1,7 @@
-import type { Admission } from './admission.ts'
+import { createAdmission, type Admission } from './admission.ts'
+import { createAmounts } from './amounts.ts'
 import { attemptUntil, type Attempted } from './attempts.ts'
-import { createCredits, type CreditsRecord } from './credits.ts'
+import { createCredits, type Credits, type CreditsRecord } from './credits.ts'
 import { createDetachment } from './detachment.ts'
 import type { EventListener } from './events.ts'
 import { Deadline } from './give-up.ts'
@@ -8,17 +9,17 @@ import type { ParsedGuardOptions, ParsedRouteOptions } from './guard-options.ts'
 import { createCreditsHeaders } from './headers.ts'
 import type { User } from './identity/identity.ts'
 import type { DescribeHeld, Lease } from './lease.ts'
-import { asFault, type LedgerFault } from './ledger/fault.ts'
+import { asFault } from './ledger/fault.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
-import type { Amounts, Balance, Idempotency, ReserveAnswer, ReserveRequest } from './ledger/ledger.ts'
+import type { Amounts, Idempotency, ReserveAnswer, ReserveRequest } from './ledger/ledger.ts'
 import type { Pulse, Tab } from './outage.ts'
 import { decideSettlement, isSettlement, type Outcome, type Settlement, type Statement } from './outcome.ts'
 import { createProblem, createRefusal, type Problem } from './problem.ts'
-import { createRecorder, type StoredResponse } from './recorder.ts'
+import { createRecorder } from './recorder.ts'
 import { packResponse, unpackResponse } from './replay.ts'
 import { createReservationId } from './reservation-id.ts'
 import { createShadow } from './shadow.ts'
-import type { Settler } from './settler.ts'
+import { createUnsettled, type Settler } from './settler.ts'
 import type { Timeouts } from './timeouts.ts'
 
 /** What all routes of a guard share. */
@@ -39,7 +40,9 @@ export interface HoldOptions {
   readonly route: ParsedRouteOptions
   /** Of calls that are admitted while the database is away; undefined: none are. */
   readonly tab: Tab | undefined
-  readonly deny: (problem: Problem, claim: Claim) => Admission
+  readonly deny: (problem: Problem, claim: { readonly user: string; readonly amounts: Amounts }) => Admission
+  /** Tells the developer of a fault. */
+  readonly report: (error: unknown) => void
 }
 
 export interface Claim {
@@ -50,101 +53,81 @@ export interface Claim {
   readonly session?: string | undefined
 }
 
+type Held = Pick<Credits, 'id' | 'amounts' | 'balances'> & { readonly user: User }
+
 /**
  * Reserves what a call costs, holds it while its handler runs, and settles it when the response has ended.
  *
  * @returns a function that does it for one call.
  */
-export function createHold(services: GuardServices, { creditTypes, route, tab, deny }: HoldOptions): (claim: Claim) => Promise<Admission> {
+export function createHold(services: GuardServices, { creditTypes, route, tab, deny, report }: HoldOptions): (claim: Claim) => Promise<Admission> {
   const { settings, ledger, settler, emit } = services
   const { leaseSeconds } = settings
   const callMilliseconds = settings.reserveTimeoutSeconds * 1000
   const isShadow = (route.mode ?? settings.mode) === 'shadow'
   const settleBy = route.settleBy ?? settings.settleBy
-  const least = route.affordable === undefined ? undefined : createLeast(route.affordable.min, creditTypes)
+  const reservesMore = route.surplus === 'reserve-more'
+  const min = route.affordable?.min
+  const least = typeof min === 'number' ? createAmounts(creditTypes, () => min) : min
 
-  async function hold(claim: Claim): Promise<Admission> {
-    const { user, amounts: wanted, idempotency, session } = claim
-    const id = createReservationId()
+  async function hold({ user, amounts: wanted, idempotency, session }: Claim): Promise<Admission> {
     const request: ReserveRequest = {
-      id,
+      id: createReservationId(),
       user: user.id,
       amounts: wanted,
       lease: leaseSeconds,
       ...(idempotency !== undefined && { idempotency }),
-      ...(least !== undefined && { least: createLeastOf(least, wanted) }),
+      // No more than is asked for: a call that wants less than the least wants all of it.
+      ...(least !== undefined && { least: createAmounts(Object.keys(least), (type) => Math.min(least[type] ?? 0, wanted[type] ?? 0)) }),
       ...(session !== undefined && { session }),
       ...(isShadow && { dryRun: true }),
     }
-    const reserving = await reserve(request)
-    const isOpened = reserving.outcome === 'unavailable' && reserving.isOutage && !isShadow && tab?.open(request) === true
-    // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
-    if (reserving.unknown && !isOpened && !isShadow) void settler.settle({ id, user: user.id, reserved: wanted, until: performance.now() + leaseSeconds * 1000 }, { outcome: 'refund' })
-    if (isOpened) return keepOpened(request, user)
-    if (reserving.outcome === 'replayed') {
-      const { reservation, response } = reserving
-      emit({ type: 'replayed', reservation, user: user.id, creditTypes })
-      return { outcome: 'replayed', reservation, response }
+    const began = performance.now()
+    const attempted = await reserve(request)
+    if (attempted.outcome === 'answered') {
+      services.pulse.beat()
+      const { answer } = attempted
+      if (answer.outcome === 'reserved') return keep({ id: request.id, user, amounts: answer.amounts, balances: answer.balances }, idempotency !== undefined)
+    } else {
+      report(attempted.fault)
+      if (!isShadow && services.pulse.isAway(began, attempted.fault) && tab?.open(request) === true) return keepOpened(request, user, tab)
     }
-    if (reserving.outcome !== 'reserved') return deny(reserving.problem, claim)
-
-    const { amounts, balances } = reserving.answer
-    if (isShadow) return createShadow({ user, creditTypes, amounts, balances, metered: route.metered, decide, emit })
-    settler.expect(id)
-    emit({ type: 'reserved', reservation: id, user: user.id, amounts })
-    return keep({ id, user, amounts, balances }, idempotency !== undefined)
+    // A lost attempt may still arrive and hold credits: refunding an id that is not there yet makes it arrive in vain.
+    if (attempted.unknown && !isShadow) void settler.settle(createUnsettled(request), { outcome: 'refund' })
+    return refuse(attempted, request)
   }
 
-  /** `unknown`: an attempt was lost and may still be carried out. */
-  type Reserving =
-    | { readonly outcome: 'reserved'; readonly answer: Extract<ReserveAnswer, { outcome: 'reserved' }>; readonly unknown: false }
-    | { readonly outcome: 'replayed'; readonly reservation: string; readonly response: StoredResponse; readonly unknown: boolean }
-    | { readonly outcome: 'refused'; readonly problem: Problem; readonly unknown: boolean }
-    | { readonly outcome: 'unavailable'; readonly problem: Problem; readonly unknown: boolean; readonly isOutage: boolean }
-
-  async function reserve(request: ReserveRequest): Promise<Reserving> {
-    const began = performance.now()
+  async function reserve(request: ReserveRequest): Promise<Attempted<ReserveAnswer>> {
     const deadline = new Deadline(services.calls)
-    let attempted: Attempted<ReserveAnswer>
     try {
       await services.checkSchema(callMilliseconds)
-      attempted = await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
+      return await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
     } catch (error) {
-      return reportFault(asFault(error), { unknown: false, began })
+      return { outcome: 'unanswered', fault: asFault(error), unknown: false }
     } finally {
       deadline.end()
     }
-    const { unknown } = attempted
-    if (attempted.outcome === 'unanswered') return reportFault(attempted.fault, { unknown, began })
-    services.pulse.beat()
+  }
+
+  function refuse(attempted: Attempted<ReserveAnswer>, { id, user, amounts }: ReserveRequest): Admission {
+    if (attempted.outcome === 'unanswered') return deny(createProblem(attempted.fault.kind === 'set-up' ? 'server-error' : 'credits-unavailable'), { user, amounts })
     const { answer } = attempted
-    if (answer.outcome === 'reserved') return { outcome: 'reserved', answer, unknown: false }
     if (answer.outcome === 'already_charged' && answer.response !== undefined && route.replay !== undefined) {
-      return { outcome: 'replayed', reservation: answer.reservation, response: unpackResponse(answer.response), unknown }
+      const { reservation, response } = answer
+      emit({ type: 'replayed', reservation, user, creditTypes })
+      return { outcome: 'replayed', reservation, response: unpackResponse(response) }
     }
     const problem = createRefusal(answer, settings.topUpUrl)
-    if (problem !== undefined) return { outcome: 'refused', problem, unknown }
-    const reason = answer.outcome === 'invalid' ? answer.reason : answer.outcome
-    emit({ type: 'fault', error: new Error(`creditgate: reservation ${request.id} was answered with: ${reason}`), creditTypes })
-    return { outcome: 'refused', problem: createProblem('server-error'), unknown }
-  }
-
-  function reportFault(fault: LedgerFault, { unknown, began }: { readonly unknown: boolean; readonly began: number }): Reserving {
-    emit({ type: 'fault', error: fault, creditTypes })
-    if (fault.kind === 'set-up') return { outcome: 'refused', problem: createProblem('server-error'), unknown }
-    return { outcome: 'unavailable', problem: createProblem('credits-unavailable'), unknown, isOutage: services.pulse.isAway(began, fault) }
-  }
-
-  interface Held {
-    readonly id: string
-    readonly user: User
-    readonly amounts: Amounts
-    readonly balances: Readonly<Record<string, Balance>>
+    if (problem === undefined) report(new Error(`creditgate: reservation ${id} was answered with: ${answer.outcome === 'invalid' ? answer.reason : answer.outcome}`))
+    return deny(problem ?? createProblem('server-error'), { user, amounts })
   }
 
   /** What is reserved stays held while the handler runs, and is settled when its response has ended. */
   function keep(held: Held, isKeyed: boolean): Admission {
-    const { id, user } = held
+    const { id, user, amounts, balances } = held
+    if (isShadow) return createShadow({ user, creditTypes, amounts, balances, metered: route.metered, decide, emit })
+    settler.expect(id)
+    emit({ type: 'reserved', reservation: id, user: user.id, amounts })
     const detachment = createDetachment(ledger, {
       id,
       user: user.id,
@@ -155,53 +138,41 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
         emit({ type: 'detached', reservation: id, creditTypes, leaseSeconds: seconds })
       },
     })
-    const record = describe(held, () => lease.hurry(), (options) => detachment.detach(options))
+    const record = describe(held, (options) => detachment.detach(options), () => lease.hurry())
     const lease = services.keepLease(() => {
       const { reported } = record.statement
       return { id, user: user.id, ...(reported !== undefined && { reported }) }
     })
     const recorder = isKeyed && route.replay !== undefined ? createRecorder(route.replay) : undefined
-    let settled: Promise<void> | undefined
-    return {
-      outcome: 'admitted',
+    return createAdmission({
       credits: record.credits,
-      headers: createCreditsHeaders(id, held.balances),
+      headers: createCreditsHeaders(id, balances),
       recorder,
-      settle: (outcome) =>
-        (settled ??= (async () => {
-          lease.stop()
-          const settlement = decide(outcome, record.statement)
-          if (await detachment.resolve()) return
-          // What was cut off is not the answer: it is not kept.
-          const response = outcome.ended === 'finished' ? recorder?.read() : undefined
-          await settler.settle(
-            { id, user: user.id, reserved: held.amounts, until: lease.until, reservesMore: route.surplus === 'reserve-more', ...(response !== undefined && { response: packResponse(response) }) },
-            settlement,
-          )
-        })()),
-    }
+      async end(outcome) {
+        lease.stop()
+        const settlement = decide(outcome, record.statement)
+        if (await detachment.resolve()) return
+        // What was cut off is not the answer: it is not kept.
+        const response = outcome.ended === 'finished' ? recorder?.read() : undefined
+        await settler.settle({ id, user: user.id, reserved: amounts, until: lease.until, reservesMore, ...(response !== undefined && { response: packResponse(response) }) }, settlement)
+      },
+    })
   }
 
   /** Admitted without anything held: what it owes is collected when the database is back. */
-  function keepOpened(request: ReserveRequest, user: User): Admission {
-    const unavailable = () => Promise.reject(new Error(`creditgate: reservation ${request.id} cannot be detached: the database could not be reached, nothing is held`))
-    const record = describe({ id: request.id, user, amounts: request.amounts, balances: {} }, () => undefined, unavailable)
-    let isSettled = false
-    return {
-      outcome: 'admitted',
+  function keepOpened(request: ReserveRequest, user: User, opened: Tab): Admission {
+    const { id, amounts } = request
+    const refuse = () => Promise.reject(new Error(`creditgate: reservation ${id} cannot be detached: the database could not be reached, nothing is held`))
+    const record = describe({ id, user, amounts, balances: {} }, refuse)
+    return createAdmission({
       credits: record.credits,
-      headers: {},
       // Not awaited: on hosts that settle before a body closes, the client would wait until the database is back.
-      settle(outcome) {
-        if (!isSettled) void tab?.collect(request, decide(outcome, record.statement))
-        isSettled = true
-        return Promise.resolve()
-      },
-    }
+      end: (outcome) => void opened.collect(request, decide(outcome, record.statement)),
+    })
   }
 
-  function describe(held: Held, onReport: () => void, detach: CreditsRecord['credits']['detach']): CreditsRecord {
-    return createCredits({ ...held, creditType: creditTypes[0] }, { metered: route.metered, reservesMore: route.surplus === 'reserve-more', emit, onReport, detach })
+  function describe(held: Held, detach: Credits['detach'], onReport?: () => void): CreditsRecord {
+    return createCredits({ ...held, creditType: creditTypes[0] }, { metered: route.metered, reservesMore, emit, onReport, detach })
   }
 
   /** A route's own rule may fail or answer nonsense; the credits are then settled by the table, and the developer told. */
@@ -211,19 +182,10 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
       if (isSettlement(settlement, statement.reserved, statement.actual)) return settlement
       throw new TypeError(`creditgate: settleBy must answer refund, or commit with amounts of at most ${JSON.stringify(statement.reserved)}; it answered ${JSON.stringify(settlement)}`)
     } catch (error) {
-      emit({ type: 'fault', error: error instanceof Error ? error : new Error(String(error)), creditTypes })
+      report(error)
       return decideSettlement(outcome, statement)
     }
   }
 
   return hold
-}
-
-function createLeast(min: number | Amounts, creditTypes: readonly string[]): Amounts {
-  return typeof min === 'number' ? Object.fromEntries(creditTypes.map((type) => [type, min])) : min
-}
-
-/** No more than is asked for: a call that wants less than the least wants all of it. */
-function createLeastOf(least: Amounts, wanted: Amounts): Amounts {
-  return Object.fromEntries(Object.entries(least).map(([type, min]) => [type, Math.min(min, wanted[type] ?? 0)]))
 }

@@ -48,7 +48,7 @@ export function createProblem(name: ProblemName, extension: Readonly<Record<stri
 }
 
 /** What a reserve that was answered with anything but `reserved` is to the client; undefined: our own mistake. */
-export function createRefusal(answer: Exclude<ReserveAnswer, { outcome: 'reserved' }>, topUpUrl: string | undefined): Problem | undefined {
+export function createRefusal(answer: ReserveAnswer, topUpUrl: string | undefined): Problem | undefined {
   switch (answer.outcome) {
     case 'insufficient':
       return createInsufficientCredits(answer, topUpUrl)

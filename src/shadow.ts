@@ -1,4 +1,5 @@
-import type { Admission } from './admission.ts'
+import { createAdmission, type Admission, type Admitted } from './admission.ts'
+import { createAmounts } from './amounts.ts'
 import { createCredits } from './credits.ts'
 import type { EventListener } from './events.ts'
 import { createCreditsHeaders } from './headers.ts'
@@ -7,8 +8,6 @@ import type { Amounts, Balance } from './ledger/ledger.ts'
 import type { Outcome, Settlement, Statement } from './outcome.ts'
 import type { ProblemName } from './problem.ts'
 import { createReservationId } from './reservation-id.ts'
-
-const MODE = { 'Credits-Mode': 'shadow' }
 
 export interface ShadowFacts {
   readonly user: User
@@ -24,32 +23,24 @@ export interface ShadowFacts {
 export function createShadow({ user, creditTypes, amounts, balances, metered, decide, emit }: ShadowFacts): Admission {
   // An id like any other, so that a handler may pass it on: a job that settles it is told that it is not found.
   const id = createReservationId()
-  const record = createCredits(
-    { id, creditType: creditTypes[0], amounts, balances, user },
-    { metered, reservesMore: false, emit: () => undefined, onReport: () => undefined, detach: () => Promise.resolve(id) },
-  )
+  const record = createCredits({ id, creditType: creditTypes[0], amounts, balances, user }, { metered, reservesMore: false })
   emit({ type: 'shadowed', user: user.id, creditTypes, amounts, problem: undefined })
-  let isSettled = false
-  return {
-    outcome: 'admitted',
+  return createAdmission({
     credits: record.credits,
     headers: addMode(createCreditsHeaders(undefined, balances)),
-    settle(outcome) {
-      if (!isSettled) tell(decide(outcome, record.statement))
-      isSettled = true
-      return Promise.resolve()
+    end(outcome) {
+      const settlement = decide(outcome, record.statement)
+      emit({
+        type: 'shadow-settled',
+        user: user.id,
+        ...(settlement.outcome === 'commit' ? { outcome: 'committed', amounts: settlement.amounts } : { outcome: 'refunded', amounts: createAmounts(creditTypes, () => 0) }),
+      })
     },
-  }
-
-  function tell(settlement: Settlement): void {
-    const isCommit = settlement.outcome === 'commit'
-    const none = Object.fromEntries(creditTypes.map((type) => [type, 0]))
-    emit({ type: 'shadow-settled', user: user.id, outcome: isCommit ? 'committed' : 'refunded', amounts: isCommit ? settlement.amounts : none })
-  }
+  })
 }
 
 /** A call that would be denied passes all the same, with the amounts it asked for: shadow mode breaks nothing. */
-export function createShadowDenial(admitFree: Extract<Admission, { outcome: 'admitted' }>, facts: { readonly user: string | undefined; readonly creditTypes: readonly string[]; readonly problem: ProblemName; readonly emit: EventListener }): Admission {
+export function createShadowDenial(admitFree: Admitted, facts: { readonly user: string | undefined; readonly creditTypes: readonly string[]; readonly problem: ProblemName; readonly emit: EventListener }): Admission {
   const { emit, ...denied } = facts
   emit({ type: 'shadowed', ...denied, amounts: undefined })
   return { ...admitFree, headers: addMode({}) }
@@ -57,5 +48,5 @@ export function createShadowDenial(admitFree: Extract<Admission, { outcome: 'adm
 
 function addMode(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const exposed = headers['Access-Control-Expose-Headers']
-  return { ...MODE, ...headers, 'Access-Control-Expose-Headers': exposed === undefined || exposed === '' ? 'Credits-Mode' : `${exposed}, Credits-Mode` }
+  return { 'Credits-Mode': 'shadow', ...headers, 'Access-Control-Expose-Headers': exposed ? `${exposed}, Credits-Mode` : 'Credits-Mode' }
 }

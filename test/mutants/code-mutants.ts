@@ -21,7 +21,7 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'a lost reserve is not refunded',
     file: 'src/hold.ts',
-    find: 'if (reserving.unknown && !isOpened && !isShadow) void',
+    find: 'if (attempted.unknown && !isShadow) void',
     replace: 'if (Number.isNaN(0)) void',
     cheap: true,
     caughtBy: [test('unit/guard', 'while the outcome is unknown')],
@@ -42,9 +42,9 @@ export const codeMutants: readonly Mutant[] = [
   },
   {
     name: 'an admission settles twice',
-    file: 'src/hold.ts',
-    find: '(settled ??= (async',
-    replace: '(settled = (async',
+    file: 'src/admission.ts',
+    find: '(settled ??= Promise',
+    replace: '(settled = Promise',
     cheap: true,
     caughtBy: [test('unit/guard', 'is settled once')],
   },
@@ -66,8 +66,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'a settlement is given up at the first fault',
     file: 'src/settler.ts',
-    find: 'if (performance.now() + wait >= reservation.until) {',
-    replace: 'if (pause > 0) {',
+    find: 'if (performance.now() + wait >= reservation.until) return',
+    replace: 'if (pause > 0) return',
     caughtBy: [test('unit/settler', 'is tried again after a deadlock')],
   },
   {
@@ -233,8 +233,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'a call requires the least, though it wants less',
     file: 'src/hold.ts',
-    find: 'Math.min(min, wanted[type] ?? 0)',
-    replace: 'min',
+    find: 'Math.min(least[type] ?? 0, wanted[type] ?? 0)',
+    replace: 'least[type] ?? 0',
     caughtBy: [test('contract/policies', 'no more than the least requires')],
   },
   {
@@ -246,9 +246,9 @@ export const codeMutants: readonly Mutant[] = [
   },
   {
     name: 'a call in shadow mode is told of twice',
-    file: 'src/shadow.ts',
-    find: 'if (!isSettled) tell',
-    replace: 'tell',
+    file: 'src/admission.ts',
+    find: 'settle: (outcome) => (settled ??= Promise',
+    replace: 'settle: (outcome) => (settled = Promise',
     caughtBy: [test('contract/policies', 'in shadow mode')],
   },
   {
@@ -289,8 +289,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'a surplus is not asked for',
     file: 'src/settler.ts',
-    find: 'reservesMore === true && exceeds(amounts, reservation.reserved) && {',
-    replace: 'reservesMore === undefined && {',
+    find: 'reservesMore === true && exceeds(amounts, reserved)',
+    replace: 'reservesMore === undefined && exceeds(amounts, reserved)',
     caughtBy: [test('contract/policies', 'beyond what is reserved')],
   },
   {
