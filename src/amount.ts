@@ -1,8 +1,8 @@
 /** A number of credits, or a function of the host's own request that is called once, before anything is reserved. */
 export type Amount<Context> = number | ((context: Context) => number | Promise<number>)
 
-/** Whether a number may be reserved: a safe integer from 0 to the guard's maximum. */
-export function isAmount(value: unknown, maxAmount: number): value is number {
+/** Whether something is a number of credits: a safe integer from 0 to the maximum, where there is one. */
+export function isAmount(value: unknown, maxAmount = Infinity): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maxAmount
 }
 

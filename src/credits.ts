@@ -1,4 +1,4 @@
-import { describeValue } from './amount.ts'
+import { describeValue, isAmount } from './amount.ts'
 import { createAmounts, exceeds } from './amounts.ts'
 import type { EventListener } from './events.ts'
 import type { User } from './identity/identity.ts'
@@ -119,7 +119,7 @@ function readAmounts(method: string, value: unknown, reserved: Amounts): Amounts
   if (typeof given !== 'object' || given === null) throw refuse(describeValue(given))
   for (const [type, amount] of Object.entries(given)) {
     if (!types.includes(type)) throw refuse(`an amount for "${type}", which is not reserved`)
-    if (!Number.isSafeInteger(amount) || (amount as number) < 0) throw refuse(describeValue(amount))
+    if (!isAmount(amount)) throw refuse(describeValue(amount))
   }
   return given as Amounts
 }

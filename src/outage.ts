@@ -1,7 +1,7 @@
 import { attemptUntil } from './attempts.ts'
 import type { EventListener } from './events.ts'
 import { Deadline } from './give-up.ts'
-import type { LedgerFault } from './ledger/fault.ts'
+import { LOCKED, type LedgerFault } from './ledger/fault.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
 import type { Amounts, ReserveRequest } from './ledger/ledger.ts'
 import type { Settlement } from './outcome.ts'
@@ -35,8 +35,6 @@ export function createPulse(): Pulse {
     isAway: (since, { kind, code }) => kind !== 'set-up' && code !== LOCKED && lastBeat < since,
   }
 }
-
-const LOCKED = '55P03'
 
 /** The calls of one route that were admitted with nothing held. It is kept in memory: a process that ends forgets it. */
 export interface Tab {

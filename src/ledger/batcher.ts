@@ -1,6 +1,6 @@
 import { Deadline, toAbortSignal, type GiveUpSignal } from '../give-up.ts'
 import { createSharedTimeouts } from '../timeouts.ts'
-import { LedgerFault } from './fault.ts'
+import { LedgerFault, LOCKED } from './fault.ts'
 
 interface Element<Request, Answer> {
   readonly request: Request
@@ -58,11 +58,13 @@ export function createBatcher<Request extends { readonly id: string }, Answer ex
   let overdue = 0
   let isFlushing = false
 
-  function remove(element: Waiting): void {
+  /** Whether it was still waiting. */
+  function remove(element: Waiting): boolean {
     const lane = lanes.get(element.lane)
-    if (lane?.delete(element) !== true) return
+    if (lane?.delete(element) !== true) return false
     waiting -= 1
     if (lane.size === 0) lanes.delete(element.lane)
+    return true
   }
 
   /** One of each lane in turn, until the array is full; who has been served goes to the end of the line. */
@@ -80,13 +82,6 @@ export function createBatcher<Request extends { readonly id: string }, Answer ex
     }
     waiting -= batch.length
     return batch
-  }
-
-  /** Calls that are made in one go travel together: the first of them waits for the rest of its own turn, and for nothing else. */
-  function flushSoon(): void {
-    if (isFlushing) return
-    isFlushing = true
-    queueMicrotask(flush)
   }
 
   function flush(): void {
@@ -161,7 +156,7 @@ export function createBatcher<Request extends { readonly id: string }, Answer ex
         return
       }
       for (const element of batch) {
-        if (batch.length === 1) mark(element.lane, fault instanceof LedgerFault && fault.code === '55P03')
+        if (batch.length === 1) mark(element.lane, fault instanceof LedgerFault && fault.code === LOCKED)
         reject(element, fault)
       }
     } finally {
@@ -175,16 +170,17 @@ export function createBatcher<Request extends { readonly id: string }, Answer ex
   }
 
   function giveUp(element: Waiting): void {
-    const unsent = lanes.get(element.lane)?.has(element) === true
-    remove(element)
-    reject(element, unsent ? new LedgerFault('not-executed', 'busy', 'creditgate: the database was busy with other calls') : new LedgerFault('unknown', 'timeout', 'creditgate: the database did not answer in time'))
+    reject(element, remove(element) ? new LedgerFault('not-executed', 'busy', 'creditgate: the database was busy with other calls') : new LedgerFault('unknown', 'timeout', 'creditgate: the database did not answer in time'))
   }
 
   function mark(lane: string, locked: boolean): void {
-    const state = slow.get(lane)
-    if (!locked) slow.delete(lane)
-    else if (state === undefined) slow.set(lane, { inFlight: false, until: performance.now() + SLOW_MILLISECONDS })
-    else state.until = performance.now() + SLOW_MILLISECONDS
+    if (!locked) {
+      slow.delete(lane)
+      return
+    }
+    const state = slow.get(lane) ?? { inFlight: false, until: 0 }
+    state.until = performance.now() + SLOW_MILLISECONDS
+    slow.set(lane, state)
   }
 
   return (request, signal) =>
@@ -200,13 +196,16 @@ export function createBatcher<Request extends { readonly id: string }, Answer ex
       if (present === undefined) lanes.set(lane, new Set([element]))
       else present.add(element)
       waiting += 1
-      flushSoon()
+      if (isFlushing) return
+      // Calls that are made in one go travel together: the first of them waits for the rest of its own turn, and for nothing else.
+      isFlushing = true
+      queueMicrotask(flush)
     })
 }
 
 /** The answer to an element whose subscription or row someone else has locked. */
 function isLocked(answer: { readonly outcome: string }): boolean {
-  return answer.outcome === 'failed' && 'code' in answer && answer.code === '55P03'
+  return answer.outcome === 'failed' && 'code' in answer && answer.code === LOCKED
 }
 
 /**
@@ -215,5 +214,5 @@ function isLocked(answer: { readonly outcome: string }): boolean {
  * calls would only burden.
  */
 function isOfAStatement(fault: unknown): boolean {
-  return fault instanceof LedgerFault && fault.kind !== 'set-up' && /^(2[0-4][0-9A-Z]{3}|40P01|4[0-9A-Z]{4}|53200|54[0-9A-Z]{3}|55P03|57014|P0[0-9A-Z]{3}|XX[0-9A-Z]{3})$/.test(fault.code)
+  return fault instanceof LedgerFault && fault.kind !== 'set-up' && /^((2[0-4]|4[0-9A-Z]|54|P0|XX)[0-9A-Z]{3}|53200|55P03|57014)$/.test(fault.code)
 }

@@ -1,12 +1,11 @@
-import { LRUCache } from 'lru-cache'
 import { toAbortSignal, type GiveUpSignal } from '../give-up.ts'
 import { LedgerFault } from './fault.ts'
 import type { GuardLedger } from './guard-ledger.ts'
+import { createLanes } from './lanes.ts'
 import type { Ledger } from './ledger.ts'
 
 /** One call at work in the database and one on its way there keep a single subscription as busy as its lock allows. */
 const IN_FLIGHT = 2
-const REMEMBERED_USERS = 10_000
 
 /**
  * Keeps one subscription from taking every connection: of the calls about it, two are in flight and the rest wait here,
@@ -17,39 +16,39 @@ const REMEMBERED_USERS = 10_000
  * travel together already.
  */
 export function createBulkhead(ledger: Ledger): GuardLedger {
+  const { find, learn } = createLanes()
   const lanes = new Map<string, Lane>()
-  const subscriptions = new LRUCache<string, string>({ max: REMEMBERED_USERS })
 
-  async function pass<Answer>(requests: readonly { readonly id: string; readonly user?: string }[], signal: GiveUpSignal | undefined, send: (signal: AbortSignal | undefined) => Promise<Answer>): Promise<Answer> {
-    const [request, another] = requests
-    if (request === undefined || another !== undefined) return send(toAbortSignal(signal))
-    const { id, user } = request
-    const name = user === undefined ? id : (subscriptions.get(user) ?? user)
-    const lane = lanes.get(name) ?? { inFlight: 0, waiting: new Set() }
-    lanes.set(name, lane)
-    if (lane.inFlight >= IN_FLIGHT) await takeTurn(lane, signal)
-    else lane.inFlight += 1
-    try {
-      return await send(toAbortSignal(signal))
-    } finally {
-      const [next] = lane.waiting
-      if (next !== undefined) next()
-      else if ((lane.inFlight -= 1) === 0) lanes.delete(name)
+  function pass<Request extends { readonly id: string; readonly user?: string }, Answer>(send: (requests: readonly Request[], signal: AbortSignal | undefined) => Promise<Answer>) {
+    return async (requests: readonly Request[], signal?: GiveUpSignal): Promise<Answer> => {
+      const [request] = requests
+      if (request === undefined || requests.length > 1) return send(requests, toAbortSignal(signal))
+      const name = find(request)
+      const lane = lanes.get(name) ?? { inFlight: 0, waiting: new Set() }
+      lanes.set(name, lane)
+      if (lane.inFlight >= IN_FLIGHT) await takeTurn(lane, signal)
+      else lane.inFlight += 1
+      try {
+        return await send(requests, toAbortSignal(signal))
+      } finally {
+        const [next] = lane.waiting
+        if (next !== undefined) next()
+        else if ((lane.inFlight -= 1) === 0) lanes.delete(name)
+      }
     }
   }
 
   return Object.freeze({
     ...ledger,
-    async reserve(requests, signal) {
-      const answers = await pass(requests, signal, (sent) => ledger.reserve(requests, sent))
-      const [request, answer] = [requests[0], answers[0]]
-      if (request !== undefined && answer?.outcome === 'reserved') subscriptions.set(request.user, answer.subscription)
+    reserve: pass(async (requests, signal) => {
+      const answers = await ledger.reserve(requests, signal)
+      if (requests[0] !== undefined && answers[0] !== undefined) learn(requests[0], answers[0])
       return answers
-    },
-    commit: (requests, signal) => pass(requests, signal, (sent) => ledger.commit(requests, sent)),
-    refund: (requests, signal) => pass(requests, signal, (sent) => ledger.refund(requests, sent)),
-    extend: (requests, signal) => pass(requests, signal, (sent) => ledger.extend(requests, sent)),
-    reverse: (requests, signal) => pass(requests, signal, (sent) => ledger.reverse(requests, sent)),
+    }),
+    commit: pass((requests, signal) => ledger.commit(requests, signal)),
+    refund: pass((requests, signal) => ledger.refund(requests, signal)),
+    extend: pass((requests, signal) => ledger.extend(requests, signal)),
+    reverse: pass((requests, signal) => ledger.reverse(requests, signal)),
   } satisfies GuardLedger)
 }
 

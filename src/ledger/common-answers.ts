@@ -1,3 +1,4 @@
+import { isAmount } from '../amount.ts'
 import type { Amounts, Balance, CommitAnswer, ReserveAnswer } from './ledger.ts'
 
 /**
@@ -20,23 +21,21 @@ export function readCommitted(raw: unknown): CommitAnswer | undefined {
 }
 
 function isAmounts(value: unknown): value is Amounts {
-  if (!isRecord(value)) return false
-  for (const type of Object.keys(value)) {
-    const amount = value[type]
-    if (type === '__proto__' || !Number.isSafeInteger(amount) || (amount as number) < 0) return false
-  }
-  return true
+  return isByType(value, (amount) => isAmount(amount))
 }
 
 function isBalances(value: unknown): value is Record<string, Balance> {
-  if (!isRecord(value)) return false
-  for (const type of Object.keys(value)) {
-    const balance = value[type]
-    if (type === '__proto__' || !isRecord(balance) || countKeys(balance) !== 3) return false
-    const { remaining, resetsIn, resetsAt } = balance
-    if (!isIntegerOrNull(remaining) || !isIntegerOrNull(resetsIn) || (resetsAt !== null && typeof resetsAt !== 'string')) return false
-  }
-  return true
+  return isByType(value, isBalance)
+}
+
+function isByType(value: unknown, isMember: (member: unknown) => boolean): boolean {
+  return isRecord(value) && Object.keys(value).every((type) => type !== '__proto__' && isMember(value[type]))
+}
+
+function isBalance(value: unknown): boolean {
+  if (!isRecord(value) || countKeys(value) !== 3) return false
+  const { remaining, resetsIn, resetsAt } = value
+  return isIntegerOrNull(remaining) && isIntegerOrNull(resetsIn) && (resetsAt === null || typeof resetsAt === 'string')
 }
 
 function isIntegerOrNull(value: unknown): boolean {

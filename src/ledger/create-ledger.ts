@@ -11,57 +11,46 @@ export type Call = (name: `creditgate_${keyof typeof answers | 'version'}`, requ
 
 /** Makes a ledger of a way to call the database. Trusts only answers of the full expected shape that echo what was asked about. */
 export function createLedger(call: Call): Ledger {
-  async function ask<Answer>(name: keyof typeof answers, read: Read<Answer>, requests: readonly object[], signal?: AbortSignal): Promise<readonly Answer[]> {
-    if (requests.length === 0) return []
-    const given = readEach(read, await call(`creditgate_${name}`, requests, signal))
-    if (given?.length !== requests.length) throw new LedgerFault('unknown', 'bad-answer', `creditgate: the database's answer to ${name} is not one`)
-    return given
-  }
-
-  function operation<Shape extends z.ZodType, Echo extends 'id' | 'subscription'>(name: keyof typeof answers, shape: Shape, echo: Echo, readCommon?: Read<z.infer<Shape>>) {
-    const read: Read<z.infer<Shape>> = (raw) => readCommon?.(raw) ?? shape.safeParse(raw).data
-    return async (requests: readonly Readonly<Record<Echo, string>>[], signal?: AbortSignal): Promise<readonly z.infer<Shape>[]> => {
-      const given = await ask(name, read, requests, signal)
-      given.forEach((answer, index) => {
-        if ((answer as Partial<Record<Echo, unknown>>)[echo] !== requests[index]?.[echo]) {
-          throw new LedgerFault('unknown', 'bad-answer', `creditgate: the database's answer to ${name} is for another ${echo === 'id' ? 'reservation' : echo}`)
-        }
+  function operation<Answer extends object>(name: keyof typeof answers, shape: z.ZodType<Answer>, readCommon?: (raw: unknown) => Answer | undefined) {
+    const [echo, subject] = name === 'reset' ? (['subscription', 'subscription'] as const) : (['id', 'reservation'] as const)
+    return async (requests: readonly object[], signal?: AbortSignal): Promise<readonly Answer[]> => {
+      if (requests.length === 0) return []
+      const raw = await call(`creditgate_${name}`, requests, signal)
+      if (!Array.isArray(raw) || raw.length !== requests.length) throw createBadAnswer(name)
+      return requests.map((request: Echo, index) => {
+        const answer: (Answer & Echo) | undefined = readCommon?.(raw[index]) ?? shape.safeParse(raw[index]).data
+        if (answer === undefined) throw createBadAnswer(name)
+        if (request[echo] !== undefined && answer[echo] !== request[echo]) throw createBadAnswer(name, `for another ${subject}`)
+        return answer
       })
-      return given
     }
   }
 
-  function step<Shape extends z.ZodType>(name: keyof typeof answers, shape: Shape) {
-    return async (request: object, signal?: AbortSignal): Promise<z.infer<Shape>> => (await ask(name, (raw) => shape.safeParse(raw).data, [request], signal))[0] as z.infer<Shape>
+  function step<Answer extends object>(name: 'sweep' | 'prune', shape: z.ZodType<Answer>) {
+    const ask = operation(name, shape)
+    return async (request: object, signal?: AbortSignal): Promise<Answer> => (await ask([request], signal))[0] as Answer
   }
 
   return Object.freeze({
-    reserve: operation('reserve', answers.reserve, 'id', readReserved),
-    commit: operation('commit', answers.commit, 'id', readCommitted),
-    refund: operation('refund', answers.refund, 'id'),
-    extend: operation('extend', answers.extend, 'id'),
-    reverse: operation('reverse', answers.reverse, 'id'),
-    reset: operation('reset', answers.reset, 'subscription'),
+    reserve: operation('reserve', answers.reserve, readReserved),
+    commit: operation('commit', answers.commit, readCommitted),
+    refund: operation('refund', answers.refund),
+    extend: operation('extend', answers.extend),
+    reverse: operation('reverse', answers.reverse),
+    reset: operation('reset', answers.reset),
     sweep: step('sweep', answers.sweep),
     prune: step('prune', answers.prune),
     async version(signal?: AbortSignal) {
-      const parsed = schemaVersion.safeParse(await call('creditgate_version', undefined, signal))
-      if (!parsed.success) throw new LedgerFault('unknown', 'bad-answer', "creditgate: the database's answer to version is not one")
-      return parsed.data
+      const { data } = schemaVersion.safeParse(await call('creditgate_version', undefined, signal))
+      if (data === undefined) throw createBadAnswer('version')
+      return data
     },
   })
 }
 
-/** Gives undefined for what is no answer. */
-type Read<Answer> = (raw: unknown) => Answer | undefined
+/** What an answer repeats of its request: what it is about. A step is about nothing. */
+type Echo = Readonly<Partial<Record<'id' | 'subscription', unknown>>>
 
-function readEach<Answer>(read: Read<Answer>, raw: unknown): readonly Answer[] | undefined {
-  if (!Array.isArray(raw)) return undefined
-  const given: Answer[] = []
-  for (const element of raw) {
-    const answer = read(element)
-    if (answer === undefined) return undefined
-    given.push(answer)
-  }
-  return given
+function createBadAnswer(name: string, what = 'not one'): LedgerFault {
+  return new LedgerFault('unknown', 'bad-answer', `creditgate: the database's answer to ${name} is ${what}`)
 }

@@ -19,6 +19,9 @@ export class LedgerFault extends Error {
   }
 }
 
+/** Postgres's code for a row that someone else has locked. */
+export const LOCKED = '55P03'
+
 export type FaultKind = 'not-executed' | 'set-up' | 'unknown'
 
 /** Every code that is known. docs/errors.md has a section for each. */

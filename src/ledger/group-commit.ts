@@ -1,8 +1,8 @@
-import { LRUCache } from 'lru-cache'
 import type { GiveUpSignal } from '../give-up.ts'
 import { createBatcher } from './batcher.ts'
 import type { GuardLedger } from './guard-ledger.ts'
-import type { CommitRequest, ExtendRequest, Ledger, RefundRequest, ReserveAnswer, ReserveRequest } from './ledger.ts'
+import { createLanes } from './lanes.ts'
+import type { CommitRequest, ExtendRequest, Ledger, RefundRequest, ReserveRequest } from './ledger.ts'
 
 /** How calls travel together. */
 export interface GroupCommitOptions {
@@ -16,7 +16,6 @@ export interface GroupCommitOptions {
 
 /** Commits that keep a response: each may carry more than a megabyte, and the database answers each by itself anyway. */
 const MAX_BATCH_WITH_RESPONSES = 8
-const REMEMBERED_USERS = 10_000
 
 /**
  * Puts group commit in front of a ledger: calls that arrive while others are in flight travel together, as one array.
@@ -25,25 +24,18 @@ const REMEMBERED_USERS = 10_000
  * retries. Reserves, commits, refunds and extensions each have calls of their own, so that none waits behind another kind.
  */
 export function createGroupCommit(ledger: Ledger, options: Required<GroupCommitOptions>): GuardLedger {
-  const subscriptions = new LRUCache<string, string>({ max: REMEMBERED_USERS })
-  const findLane = ({ id, user }: { readonly id: string; readonly user?: string }) => (user === undefined ? id : (subscriptions.get(user) ?? user))
-
-  function remember({ user }: ReserveRequest, answer: ReserveAnswer): void {
-    // Finding its lane has just renewed what is remembered already.
-    if (answer.outcome === 'reserved' && subscriptions.peek(user) !== answer.subscription) subscriptions.set(user, answer.subscription)
-  }
-
-  const batch = { ...options, findLane }
-  const reserve = createBatcher((requests: readonly ReserveRequest[], signal) => ledger.reserve(requests, signal), { ...batch, onAnswer: remember })
-  const commit = createBatcher((requests: readonly CommitRequest[], signal) => ledger.commit(requests, signal), batch)
-  const keep = createBatcher((requests: readonly CommitRequest[], signal) => ledger.commit(requests, signal), { ...batch, maxBatch: Math.min(options.maxBatch, MAX_BATCH_WITH_RESPONSES) })
+  const { find, learn } = createLanes()
+  const batch = { ...options, findLane: find }
+  const reserve = createBatcher((requests: readonly ReserveRequest[], signal) => ledger.reserve(requests, signal), { ...batch, onAnswer: learn })
+  const commit = (most: number) => createBatcher((requests: readonly CommitRequest[], signal) => ledger.commit(requests, signal), { ...batch, maxBatch: Math.min(options.maxBatch, most) })
+  const [commitPlain, commitKept] = [commit(Infinity), commit(MAX_BATCH_WITH_RESPONSES)]
   const refund = createBatcher((requests: readonly RefundRequest[], signal) => ledger.refund(requests, signal), batch)
   const extend = createBatcher((requests: readonly ExtendRequest[], signal) => ledger.extend(requests, signal), batch)
 
   return Object.freeze({
     ...ledger,
     reserve: (requests, signal) => askEach(requests, signal, reserve),
-    commit: (requests, signal) => askEach(requests, signal, (request, own) => (request.response === undefined ? commit : keep)(request, own)),
+    commit: (requests, signal) => askEach(requests, signal, (request, own) => (request.response === undefined ? commitPlain : commitKept)(request, own)),
     refund: (requests, signal) => askEach(requests, signal, refund),
     extend: (requests, signal) => askEach(requests, signal, extend),
   } satisfies GuardLedger)

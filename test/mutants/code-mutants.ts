@@ -6,8 +6,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'an answer about another reservation is believed',
     file: 'src/ledger/create-ledger.ts',
-    find: '!== requests[index]?.[echo]) {',
-    replace: '=== undefined) {',
+    find: 'answer[echo] !== request[echo])',
+    replace: 'answer[echo] === undefined)',
     cheap: true,
     caughtBy: [test('unit/ledger/create-ledger', "another reservation's answer")],
   },
@@ -190,8 +190,8 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'what was given up while it waited is sent all the same',
     file: 'src/ledger/batcher.ts',
-    find: '    remove(element)\n    reject(element, unsent',
-    replace: '    reject(element, unsent',
+    find: 'reject(element, remove(element) ? new',
+    replace: 'reject(element, lanes.get(element.lane)?.has(element) === true ? new',
     cheap: true,
     caughtBy: [test('unit/ledger/batcher', 'while it waits is not sent')],
   },
