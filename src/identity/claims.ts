@@ -20,21 +20,19 @@ export interface ClaimRules {
  */
 export function acceptClaims(claims: unknown, { issuer, clockToleranceSeconds }: ClaimRules): User | undefined {
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined
-  const own: Readonly<Record<string, unknown>> = Object.freeze({ ...claims })
-  const read = (name: string): unknown => (Object.hasOwn(own, name) ? own[name] : undefined)
-  const [iss, aud, sub, clientId, anonymous] = [read('iss'), read('aud'), read('sub'), read('client_id'), read('is_anonymous')]
+  const own: User['claims'] = Object.freeze({ ...claims })
+  const { iss, aud, role, sub, exp, nbf, iat, client_id: clientId, session_id: session, is_anonymous: anonymous = false }: User['claims'] = { __proto__: null, ...own }
 
   if (typeof iss !== 'string' || ![issuer].flat().includes(iss)) return undefined
   if (aud !== 'authenticated' && !(Array.isArray(aud) && aud.includes('authenticated'))) return undefined
-  if (read('role') !== 'authenticated' || typeof sub !== 'string' || !UUID.test(sub)) return undefined
-  if (!isCurrent({ exp: read('exp'), nbf: read('nbf'), iat: read('iat') }, clockToleranceSeconds)) return undefined
-  if (anonymous !== undefined && typeof anonymous !== 'boolean') return undefined
-  if (![clientId, read('session_id')].every((id) => id === undefined || typeof id === 'string')) return undefined
-  return Object.freeze({ id: sub.toLowerCase(), anonymous: anonymous ?? false, clientId: clientId as string | undefined, claims: own })
+  if (role !== 'authenticated' || typeof sub !== 'string' || !UUID.test(sub)) return undefined
+  if (!isCurrent({ exp, nbf, iat }, clockToleranceSeconds) || typeof anonymous !== 'boolean') return undefined
+  if (![clientId, session].every((id) => id === undefined || typeof id === 'string')) return undefined
+  return Object.freeze({ id: sub.toLowerCase(), anonymous, clientId: clientId as string | undefined, claims: own })
 }
 
 /** In seconds since 1970. */
-function isCurrent({ exp, nbf = 0, iat = 0 }: { readonly exp: unknown; readonly nbf?: unknown; readonly iat?: unknown }, toleranceSeconds: number): boolean {
+function isCurrent({ exp, nbf = 0, iat = 0 }: Readonly<Record<string, unknown>>, toleranceSeconds: number): boolean {
   if (![exp, nbf, iat].every(Number.isFinite)) return false
   const now = Math.floor(Date.now() / 1000)
   return (exp as number) > now - toleranceSeconds && (nbf as number) <= now + toleranceSeconds

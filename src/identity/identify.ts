@@ -1,4 +1,4 @@
-import { createProblem, type Problem } from '../problem.ts'
+import { createProblem, type Problem, type ProblemName } from '../problem.ts'
 import { readBearerToken } from './bearer.ts'
 import type { Identity, User, Verification } from './identity.ts'
 
@@ -31,21 +31,19 @@ export async function identify(identity: Identity, { authorization, claims }: Cr
     verification = identity.accept(claims)
   } else {
     const bearer = readBearerToken(authorization)
-    if (bearer.outcome === 'absent') return { outcome: 'refused', problem: createProblem('unauthenticated') }
-    if (bearer.outcome === 'malformed') return { outcome: 'refused', problem: createProblem('invalid-request') }
+    if (bearer.outcome !== 'token') return refuse(bearer.outcome === 'absent' ? 'unauthenticated' : 'invalid-request')
     verification = await identity.verify(bearer.token)
   }
-  if (verification.outcome === 'rejected') return { outcome: 'refused', problem: createProblem('invalid-token') }
-  if (verification.outcome === 'unavailable') {
-    // The keys could not be had: the caller is not at fault, so this is no 401.
-    return { outcome: 'refused', problem: createProblem('credits-unavailable'), cause: verification.cause }
-  }
+  if (verification.outcome === 'rejected') return refuse('invalid-token')
+  // The keys could not be had: the caller is not at fault, so this is no 401.
+  if (verification.outcome === 'unavailable') return { ...refuse('credits-unavailable'), cause: verification.cause }
   const { user } = verification
-  if (user.anonymous && admits.allowAnonymous !== true) return { outcome: 'refused', problem: createProblem('forbidden') }
-  if (user.clientId !== undefined && !admitsClient(admits.allowOAuthClients, user.clientId)) {
-    return { outcome: 'refused', problem: createProblem('forbidden') }
-  }
-  return { outcome: 'identified', user }
+  const isAdmitted = (!user.anonymous || admits.allowAnonymous === true) && (user.clientId === undefined || admitsClient(admits.allowOAuthClients, user.clientId))
+  return isAdmitted ? { outcome: 'identified', user } : refuse('forbidden')
+}
+
+function refuse(name: ProblemName): Extract<Identification, { outcome: 'refused' }> {
+  return { outcome: 'refused', problem: createProblem(name) }
 }
 
 function admitsClient(allowed: Admits['allowOAuthClients'], clientId: string): boolean {

@@ -2,7 +2,7 @@ import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { sha256 } from '../sha256.ts'
-import { parseOptions } from '../options.ts'
+import { parseOptions, whole } from '../options.ts'
 import { acceptClaims } from './claims.ts'
 import type { Identity, Verification } from './identity.ts'
 import { createRemoteKeys } from './remote-keys.ts'
@@ -22,8 +22,8 @@ const supabaseJwtOptions = z
   secret: z.string().min(32, 'must be the whole legacy JWT secret, at least 32 characters').optional(),
   issuer: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
   jwksUrl: url.optional(),
-  clockToleranceSeconds: z.number().int().min(0).max(60).default(5),
-  cacheSize: z.number().int().min(0).max(1_000_000).default(10_000),
+  clockToleranceSeconds: whole(0, 60).default(5),
+  cacheSize: whole(0, 1_000_000).default(10_000),
 })
   .superRefine(({ url, jwksUrl, secret }, context) => {
     if (secret !== undefined || isSafeToFetch(jwksUrl ?? url)) return
