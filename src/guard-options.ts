@@ -5,7 +5,7 @@ import type { IdempotencyMode } from './idempotency.ts'
 import type { Identity } from './identity/identity.ts'
 import type { GroupCommitOptions } from './ledger/group-commit.ts'
 import type { Amounts, Ledger } from './ledger/ledger.ts'
-import { parseOptions } from './options.ts'
+import { parseOptions, whole } from './options.ts'
 import type { OutagePolicy } from './outage.ts'
 import { createSettleBy, decideSettlement, type AbortPolicy, type Outcome, type Settlement, type Statement } from './outcome.ts'
 import { createRecorderOptions, replayOptions, type ReplayOptions } from './replay.ts'
@@ -88,20 +88,11 @@ const port = <Port>(factory: string, ...methods: string[]) =>
     `must be made by ${factory}`,
   )
 
-const groupCommitOptions = z.strictObject({
-  maxBatch: z.number().int().min(1).max(1000).default(256),
-  maxInFlight: z.number().int().min(1).max(16).default(2),
-  maxWaiting: z.number().int().min(1).max(1_000_000).default(10_000),
+const groupCommit = z.strictObject({
+  maxBatch: whole(1, 1000).default(256),
+  maxInFlight: whole(1, 16).default(2),
+  maxWaiting: whole(1, 1_000_000).default(10_000),
 })
-
-/** Not a union, whose error would not name the setting that is wrong. */
-function readGroupCommit(given: unknown, context: z.RefinementCtx): z.output<typeof groupCommitOptions> | false {
-  if (given === false) return false
-  const parsed = groupCommitOptions.safeParse(given === true ? {} : given)
-  if (parsed.success) return parsed.data
-  for (const { message, path } of parsed.error.issues) context.addIssue({ code: 'custom', message, path })
-  return z.NEVER
-}
 
 /** The runtime's own name for itself, which Workers give as "Cloudflare-Workers". */
 function sharesConnections(): boolean {
@@ -113,20 +104,21 @@ export const guardOptions = z
     identity: port<Identity>('supabaseJwt()', 'verify'),
     ledger: port<Ledger>('supabaseLedger() or postgresLedger()', 'reserve', 'commit', 'refund', 'extend', 'reverse', 'reset', 'sweep', 'prune', 'version'),
     creditTypes: z.array(z.string().min(1)).min(1).default(['ai', 'lead', 'skipTrace']),
-    leaseSeconds: z.number().int().min(3).max(900).default(60),
+    leaseSeconds: whole(3, 900).default(60),
     maxHoldSeconds: z.number().int().max(86_400).default(900),
     reserveTimeoutSeconds: z.number().positive().max(60).default(5),
-    maxAmount: z.number().int().min(1).max(2_147_483_647).default(1_000_000),
+    maxAmount: whole(1, 2_147_483_647).default(1_000_000),
     topUpUrl: z.url().optional(),
     onEvent: callable<EventListener>().default(() => logFaults),
     settleBy: callable<SettleBy>().default(() => decideSettlement),
     mode: z.enum(['enforce', 'shadow']).default('enforce'),
     verifySession: z.boolean().default(false),
-    groupCommit: z.unknown().default(sharesConnections).transform(readGroupCommit),
+    // Not a union, whose error would not name the setting that is wrong.
+    groupCommit: z.unknown().default(sharesConnections).transform((given) => (given === true ? {} : given === false ? undefined : given)).pipe(groupCommit.optional()),
   })
   .refine((options) => options.maxHoldSeconds >= options.leaseSeconds, { path: ['maxHoldSeconds'], error: 'must not be shorter than leaseSeconds' })
 
-const least = z.number().int().min(1).max(2_147_483_647)
+const least = whole(1, 2_147_483_647)
 
 export const routeOptions = z.strictObject({
   metered: z.boolean().default(false),

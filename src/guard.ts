@@ -65,10 +65,10 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
   const settings = parseGuardOptions(options)
   const { identity, creditTypes: known, leaseSeconds, maxHoldSeconds, maxAmount } = settings
   const callMilliseconds = settings.reserveTimeoutSeconds * 1000
-  const ledger = settings.groupCommit === false ? createBulkhead(settings.ledger) : createGroupCommit(settings.ledger, settings.groupCommit)
+  const ledger = settings.groupCommit === undefined ? createBulkhead(settings.ledger) : createGroupCommit(settings.ledger, settings.groupCommit)
   const emit = createEmitter(settings.onEvent)
   // Where requests may not wait for one another's calls, they may not for one another's timers.
-  const createTimeouts = settings.groupCommit === false ? createSeparateTimeouts : createSharedTimeouts
+  const createTimeouts = settings.groupCommit === undefined ? createSeparateTimeouts : createSharedTimeouts
   const calls = createTimeouts(callMilliseconds)
   const settler = createSettler(ledger, emit, createTimeouts)
   const keepLease = createLeases(ledger, { leaseSeconds, maxHoldSeconds, createTimeouts })

@@ -10,3 +10,8 @@ export function parseOptions<Schema extends z.ZodType>(owner: string, schema: Sc
   if (!parsed.success) throw new TypeError(`creditgate: ${owner}: wrong options\n${z.prettifyError(parsed.error)}`)
   return Object.freeze(parsed.data)
 }
+
+/** A whole number, within bounds. */
+export function whole(min: number, max: number): z.ZodNumber {
+  return z.number().int().min(min).max(max)
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { decodeBase64, encodeBase64 } from './base64.ts'
 import type { StoredAnswer } from './ledger/ledger.ts'
+import { whole } from './options.ts'
 import type { RecorderOptions, StoredResponse } from './recorder.ts'
 
 /** What of a response is kept, so that a request with the same Idempotency-Key gets it again. */
@@ -17,7 +18,7 @@ const KEPT = ['content-type', 'content-language', 'content-disposition', 'conten
 const NEVER = new Set(['set-cookie', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'date', 'trailer', 'upgrade'])
 
 export const replayOptions = z.strictObject({
-  maxBytes: z.number().int().min(0).max(1_048_576).default(65_536),
+  maxBytes: whole(0, 1_048_576).default(65_536),
   headers: z
     .array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a header').refine((name) => !NEVER.has(name.toLowerCase()), 'must not be one that belongs to a single user or connection'))
     .default([]),
