@@ -7,8 +7,5 @@ export function encodeBase64(bytes: Uint8Array): string {
 
 /** @throws DOMException for what is no base64. Line breaks, as Postgres puts them in, are taken. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text)
-  const bytes = new Uint8Array(binary.length)
-  for (let index = 0; index < binary.length; index += 1) bytes[index] = binary.charCodeAt(index)
-  return bytes
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
 }

@@ -75,12 +75,10 @@ export function createSettleBy(onAbort: AbortPolicy): (outcome: Outcome, stateme
 
 /** Whether a rule's answer can be carried out on what is reserved. A rule written in JavaScript may answer anything. */
 export function isSettlement(answer: unknown, reserved: Amounts, most: Amounts = reserved): answer is Settlement {
-  if (typeof answer !== 'object' || answer === null || !('outcome' in answer)) return false
-  if (answer.outcome === 'refund') return true
-  if (answer.outcome !== 'commit' || !('amounts' in answer) || typeof answer.amounts !== 'object' || answer.amounts === null) return false
-  const { amounts } = answer as { amounts: Amounts }
-  const types = Object.keys(reserved)
-  return Object.keys(amounts).length === types.length && types.every((type) => isAmount(amounts[type], Math.max(reserved[type] ?? 0, most[type] ?? 0)))
+  const { outcome, amounts } = Object(answer) as { readonly outcome?: unknown; readonly amounts?: unknown }
+  if (outcome !== 'commit') return outcome === 'refund'
+  const [types, given] = [Object.keys(reserved), Object(amounts) as Readonly<Record<string, unknown>>]
+  return Object.keys(given).length === types.length && types.every((type) => isAmount(given[type], Math.max(reserved[type] ?? 0, most[type] ?? 0)))
 }
 
 const REFUND: Settlement = Object.freeze({ outcome: 'refund' })

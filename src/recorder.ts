@@ -54,15 +54,5 @@ export function createRecorder({ maxBytes, headers: kept }: RecorderOptions): Re
 export function createResponse({ status, headers, body }: StoredResponse): Response {
   if (body.length === 0) return new Response(null, { status, headers })
   // Some hosts name a type for bytes that have none, but for no stream.
-  const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
-  return new Response(hasType ? body : createStream(body), { status, headers })
-}
-
-function createStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start(controller) {
-      controller.enqueue(bytes)
-      controller.close()
-    },
-  })
+  return new Response(new Headers(headers).has('content-type') ? body : new Response(body).body, { status, headers })
 }
