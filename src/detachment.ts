@@ -1,5 +1,6 @@
-import { attemptWithin } from './attempts.ts'
+import { askWithin } from './attempts.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
+import type { Timeouts } from './timeouts.ts'
 
 export interface Detachment {
   /** The handle's `detach`. */
@@ -11,15 +12,14 @@ export interface Detachment {
 /** Lets a handler hand its reservation to a background job: durable in the database before anybody is told so. */
 export function createDetachment(
   ledger: Pick<GuardLedger, 'extend'>,
-  { id, user, withinMilliseconds, onDetached }: { readonly id: string; readonly user: string; readonly withinMilliseconds: number; readonly onDetached: (leaseSeconds: number) => void },
+  { id, user, calls, onDetached }: { readonly id: string; readonly user: string; readonly calls: Timeouts; readonly onDetached: (leaseSeconds: number) => void },
 ): Detachment {
   let detaching: Promise<string> | undefined
   let ended = false
 
   async function extend(leaseSeconds: number): Promise<string> {
-    const attempted = await attemptWithin(async (signal) => (await ledger.extend([{ id, user, lease: leaseSeconds }], signal))[0], withinMilliseconds)
-    if (attempted.outcome === 'unanswered') throw attempted.fault
-    if (attempted.answer.outcome !== 'extended') throw new Error(`creditgate: reservation ${id} cannot be detached: it is ${attempted.answer.outcome}`)
+    const { outcome } = await askWithin(calls, (signal) => ledger.extend([{ id, user, lease: leaseSeconds }], signal))
+    if (outcome !== 'extended') throw new Error(`creditgate: reservation ${id} cannot be detached: it is ${outcome}`)
     onDetached(leaseSeconds)
     return id
   }
@@ -38,10 +38,11 @@ export function createDetachment(
     },
     resolve() {
       ended = true
-      if (detaching === undefined) return false
-      return detaching.then(
-        () => true,
-        () => false,
+      return (
+        detaching?.then(
+          () => true,
+          () => false,
+        ) ?? false
       )
     },
   }

@@ -64,12 +64,11 @@ export interface Guard<CreditType extends string = string> extends Operations<Cr
 export function createGuard<const CreditType extends string = 'ai' | 'lead' | 'skipTrace'>(options: GuardOptions<CreditType>): Guard<CreditType> {
   const settings = parseGuardOptions(options)
   const { identity, creditTypes: known, leaseSeconds, maxHoldSeconds, maxAmount } = settings
-  const callMilliseconds = settings.reserveTimeoutSeconds * 1000
   const ledger = settings.groupCommit === undefined ? createBulkhead(settings.ledger) : createGroupCommit(settings.ledger, settings.groupCommit)
   const emit = createEmitter(settings.onEvent)
   // Where requests may not wait for one another's calls, they may not for one another's timers.
   const createTimeouts = settings.groupCommit === undefined ? createSeparateTimeouts : createSharedTimeouts
-  const calls = createTimeouts(callMilliseconds)
+  const calls = createTimeouts(settings.reserveTimeoutSeconds * 1000)
   const settler = createSettler(ledger, emit, createTimeouts)
   const keepLease = createLeases(ledger, { leaseSeconds, maxHoldSeconds, createTimeouts })
   const checkSchema = createSchemaCheck(ledger, known)
@@ -153,9 +152,9 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
   return Object.freeze({
     requireCredits,
     reserve,
-    ...createOperations<CreditType>(ledger, callMilliseconds),
+    ...createOperations<CreditType>(ledger, calls),
     async ready() {
-      await checkSchema(callMilliseconds)
+      await checkSchema(calls)
     },
     async close({ withinSeconds = 10 } = {}) {
       const left = await settler.drain(withinSeconds * 1000)

@@ -31,7 +31,7 @@ export interface GuardServices {
   readonly calls: Timeouts
   readonly pulse: Pulse
   keepLease(describe: DescribeHeld): Lease
-  checkSchema(milliseconds: number): Promise<void>
+  checkSchema(times: Timeouts): Promise<void>
 }
 
 /** What one route asks of it. */
@@ -61,9 +61,8 @@ type Held = Pick<Credits, 'id' | 'amounts' | 'balances'> & { readonly user: User
  * @returns a function that does it for one call.
  */
 export function createHold(services: GuardServices, { creditTypes, route, tab, deny, report }: HoldOptions): (claim: Claim) => Promise<Admission> {
-  const { settings, ledger, settler, emit } = services
+  const { settings, ledger, settler, emit, calls } = services
   const { leaseSeconds } = settings
-  const callMilliseconds = settings.reserveTimeoutSeconds * 1000
   const isShadow = (route.mode ?? settings.mode) === 'shadow'
   const settleBy = route.settleBy ?? settings.settleBy
   const reservesMore = route.surplus === 'reserve-more'
@@ -98,9 +97,9 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
   }
 
   async function reserve(request: ReserveRequest): Promise<Attempted<ReserveAnswer>> {
-    const deadline = new Deadline(services.calls)
+    const deadline = new Deadline(calls)
     try {
-      await services.checkSchema(callMilliseconds)
+      await services.checkSchema(calls)
       return await attemptUntil((signal) => ledger.reserve([request], signal), deadline)
     } catch (error) {
       return { outcome: 'unanswered', fault: asFault(error), unknown: false }
@@ -131,7 +130,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
     const detachment = createDetachment(ledger, {
       id,
       user: user.id,
-      withinMilliseconds: callMilliseconds,
+      calls,
       onDetached(seconds) {
         lease.stop()
         settler.release(id)

@@ -1,6 +1,7 @@
-import { attemptWithin, type Definite } from './attempts.ts'
+import { askWithin, type Definite } from './attempts.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
 import type { Amounts, CommitAnswer, ExtendAnswer, PruneAnswer, PruneRequest, RefundAnswer, ResetAnswer, ResetRequest, ReverseAnswer, SweepAnswer, SweepRequest } from './ledger/ledger.ts'
+import type { Timeouts } from './timeouts.ts'
 
 /**
  * What can be done without a request at hand: by a background job, a webhook, an operator. Refusals are answers. Each
@@ -32,21 +33,15 @@ export interface Operations<CreditType extends string = string> {
   prune(request?: PruneRequest): Promise<Definite<PruneAnswer>>
 }
 
-export function createOperations<CreditType extends string>(ledger: GuardLedger, milliseconds: number): Operations<CreditType> {
-  async function ask<Answer extends { readonly outcome: string }>(call: (signal: AbortSignal) => Promise<Answer | undefined>): Promise<Definite<Answer>> {
-    const attempted = await attemptWithin(call, milliseconds)
-    if (attempted.outcome === 'unanswered') throw attempted.fault
-    return attempted.answer
-  }
-
+export function createOperations<CreditType extends string>(ledger: GuardLedger, calls: Timeouts): Operations<CreditType> {
   return {
-    commit: (id, amount) => ask(async (signal) => (await ledger.commit([{ id, ...named('amounts', amount) }], signal))[0]),
-    refund: (id) => ask(async (signal) => (await ledger.refund([{ id }], signal))[0]),
-    extend: (id, { leaseSeconds, reported }) => ask(async (signal) => (await ledger.extend([{ id, lease: leaseSeconds, ...named('reported', reported) }], signal))[0]),
-    reverse: (id, { key, amount }) => ask(async (signal) => (await ledger.reverse([{ id, key, ...named('amounts', amount) }], signal))[0]),
-    reset: ({ subscription, creditType, key }) => ask(async (signal) => (await ledger.reset([{ subscription, creditType, key }], signal))[0]),
-    sweep: (request = {}) => ask((signal) => ledger.sweep(request, signal)),
-    prune: (request = {}) => ask((signal) => ledger.prune(request, signal)),
+    commit: (id, amount) => askWithin(calls, (signal) => ledger.commit([{ id, ...named('amounts', amount) }], signal)),
+    refund: (id) => askWithin(calls, (signal) => ledger.refund([{ id }], signal)),
+    extend: (id, { leaseSeconds, reported }) => askWithin(calls, (signal) => ledger.extend([{ id, lease: leaseSeconds, ...named('reported', reported) }], signal)),
+    reverse: (id, { key, amount }) => askWithin(calls, (signal) => ledger.reverse([{ id, key, ...named('amounts', amount) }], signal)),
+    reset: ({ subscription, creditType, key }) => askWithin(calls, (signal) => ledger.reset([{ subscription, creditType, key }], signal)),
+    sweep: (request = {}) => askWithin(calls, async (signal) => [await ledger.sweep(request, signal)]),
+    prune: (request = {}) => askWithin(calls, async (signal) => [await ledger.prune(request, signal)]),
   }
 }
 

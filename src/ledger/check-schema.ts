@@ -1,6 +1,7 @@
+import { Deadline, toAbortSignal } from '../give-up.ts'
 import { SCHEMA_VERSION } from '../schema-version.ts'
 import { createVersionFault, LedgerFault } from './fault.ts'
-import { withTimeout } from '../timeout.ts'
+import type { Timeouts } from '../timeouts.ts'
 import type { Ledger } from './ledger.ts'
 
 /**
@@ -9,11 +10,12 @@ import type { Ledger } from './ledger.ts'
  *
  * @returns a function that rejects with a `LedgerFault` whose message names what is missing and the command that mends it.
  */
-export function createSchemaCheck(ledger: Pick<Ledger, 'version'>, creditTypes: readonly string[]): (milliseconds: number) => Promise<void> {
+export function createSchemaCheck(ledger: Pick<Ledger, 'version'>, creditTypes: readonly string[]): (times: Timeouts) => Promise<void> {
   let passed: Promise<void> | undefined
 
-  async function check(signal: AbortSignal): Promise<void> {
-    const found = await ledger.version(signal)
+  async function check(times: Timeouts): Promise<void> {
+    const deadline = new Deadline(times)
+    const found = await ledger.version(toAbortSignal(deadline)).finally(() => deadline.end())
     if (found.version !== SCHEMA_VERSION) throw createVersionFault(found.version, SCHEMA_VERSION)
     const unknown = creditTypes.filter((type) => !found.creditTypes.includes(type))
     if (unknown.length > 0) {
@@ -26,8 +28,8 @@ export function createSchemaCheck(ledger: Pick<Ledger, 'version'>, creditTypes: 
     }
   }
 
-  return (milliseconds) => {
-    passed ??= withTimeout(milliseconds, check).catch((error: unknown) => {
+  return (times) => {
+    passed ??= check(times).catch((error: unknown) => {
       passed = undefined
       throw error
     })

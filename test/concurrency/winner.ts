@@ -4,7 +4,9 @@ import { Hono } from 'hono'
 import pg from 'pg'
 import { createGuard, postgresLedger, supabaseJwt, supabaseLedger, type Amounts } from 'creditgate'
 import { honoCredits } from 'creditgate/hono'
-import { attemptWithin, type Definite } from '../../src/attempts.ts'
+import { attemptUntil, type Definite } from '../../src/attempts.ts'
+import { Deadline } from '../../src/give-up.ts'
+import { createSharedTimeouts } from '../../src/timeouts.ts'
 import { createDataApiClient } from '../support/data-api.ts'
 import type { Place, Round, Score, WinnerMessage } from './crowd.ts'
 
@@ -14,6 +16,8 @@ const place = JSON.parse(process.argv[2] ?? '') as Place
 const ledger = place.dataApi === undefined ? postgresLedger(new pg.Pool({ connectionString: place.databaseUrl, max: 10 })) : supabaseLedger(createDataApiClient(place.dataApi.url, place.dataApi.key))
 // Two calls of a subscription at a time: the last of 1,000 waits longer than a user would.
 const guard = createGuard({ identity: supabaseJwt({ url: place.authUrl }), ledger, reserveTimeoutSeconds: 60 })
+
+const times = createSharedTimeouts(60_000)
 
 process.on('disconnect', () => process.exit(0))
 process.on('message', (round: Round) => void attempt(round).then(tell))
@@ -63,17 +67,19 @@ function readProblem(body: string): string {
 async function reserveAndCommit({ user, amounts, least }: Round, count: Count): Promise<string> {
   const id = randomUUID()
   const request = { id, user, amounts, lease: 900, ...(least !== undefined && { least: Object.fromEntries(Object.keys(amounts).map((type) => [type, least])) }) }
-  const reserved = await ask(async () => (await ledger.reserve([request]))[0])
+  const reserved = await ask(() => ledger.reserve([request]))
   if (typeof reserved === 'string') return reserved
   if (reserved.outcome !== 'reserved') return reserved.outcome
   count(reserved.amounts)
-  const committed = await ask(async () => (await ledger.commit([{ id }]))[0])
+  const committed = await ask(() => ledger.commit([{ id }]))
   return typeof committed === 'string' ? committed : committed.outcome
 }
 
 /** With retries: the last of so many may wait longer for one of PostgREST's connections than it allows. */
-async function ask<Answer extends { readonly outcome: string }>(call: () => Promise<Answer | undefined>): Promise<Definite<Answer> | string> {
-  const attempted = await attemptWithin(call, 60_000)
+async function ask<Answer extends { readonly outcome: string }>(call: () => Promise<readonly Answer[]>): Promise<Definite<Answer> | string> {
+  const deadline = new Deadline(times)
+  const attempted = await attemptUntil(call, deadline)
+  deadline.end()
   return attempted.outcome === 'answered' ? attempted.answer : attempted.fault.message
 }
 

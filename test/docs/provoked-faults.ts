@@ -7,15 +7,17 @@ import { createGroupCommit } from '../../src/ledger/group-commit.ts'
 import { postgresLedger } from '../../src/ledger/postgres-ledger.ts'
 import { supabaseLedger } from '../../src/ledger/supabase-ledger.ts'
 import { SCHEMA_VERSION } from '../../src/schema-version.ts'
+import { createSharedTimeouts } from '../../src/timeouts.ts'
 import { createScriptedLedger } from '../unit/scripted-ledger.ts'
 
+const times = createSharedTimeouts(1000)
 const PROJECT = 'https://abcdefghijklmnopqrst.supabase.co'
 const request = { id: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', user: '0b9be0e4-8a0f-4bb8-9d04-5b0d2e5a1c6f', amounts: { ai: 1 }, lease: 60 }
 
 /** Makes the real parts give faults whose message is wholly ours. Each resolves with what was thrown. */
 export const FAULTS: Readonly<Partial<Record<FaultCode | 'keys-unavailable', () => Promise<unknown>>>> = {
-  'credit-type': () => thrown(createSchemaCheck(createScriptedLedger(), ['ai', 'video'])(1000)),
-  'schema-version': () => thrown(createSchemaCheck(createScriptedLedger({}, { version: SCHEMA_VERSION - 1, creditTypes: ['ai'] }), ['ai'])(1000)),
+  'credit-type': () => thrown(createSchemaCheck(createScriptedLedger(), ['ai', 'video'])(times)),
+  'schema-version': () => thrown(createSchemaCheck(createScriptedLedger({}, { version: SCHEMA_VERSION - 1, creditTypes: ['ai'] }), ['ai'])(times)),
   async busy() {
     const ledger = createGroupCommit(createScriptedLedger({ reserve: 'hangs' }), { maxBatch: 1, maxInFlight: 1, maxWaiting: 10 })
     void ledger.reserve([request], AbortSignal.timeout(50)).catch(() => undefined)

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { attemptWithin } from '../../src/attempts.ts'
+import { attemptUntil } from '../../src/attempts.ts'
+import { Deadline, toAbortSignal } from '../../src/give-up.ts'
 import { asFault, createFault, LedgerFault } from '../../src/ledger/fault.ts'
+import { createSharedTimeouts } from '../../src/timeouts.ts'
 import { createScriptedLedger, type ScriptedLedger, type Step } from './scripted-ledger.ts'
 
 const request = { id: '0198f6b4-0000-7000-8000-000000000000', user: '6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', amounts: { ai: 2 }, lease: 60 }
@@ -8,7 +10,11 @@ const reserved = { outcome: 'reserved', subscription: 's', amounts: { ai: 2 }, b
 const deadlock = createFault('40P01', 'deadlock detected')
 const lost = createFault('', 'fetch failed')
 const missing = createFault('PGRST202', 'no function')
-const reserveWithin = (ledger: ScriptedLedger, milliseconds: number) => attemptWithin(async (signal) => (await ledger.reserve([request], signal))[0], milliseconds)
+async function reserveWithin(ledger: ScriptedLedger, milliseconds: number) {
+  const deadline = new Deadline(createSharedTimeouts(milliseconds))
+  const signal = toAbortSignal(deadline)
+  return attemptUntil(() => ledger.reserve([request], signal), deadline)
+}
 const failed = (code: string): Step => ({ outcome: 'failed', code })
 
 describe('an answer', () => {

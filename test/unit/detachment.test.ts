@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createDetachment } from '../../src/detachment.ts'
 import { createFault } from '../../src/ledger/fault.ts'
+import { createSharedTimeouts } from '../../src/timeouts.ts'
 import { createScriptedLedger, type Step } from './scripted-ledger.ts'
 
 const id = '0198f6b4-0000-7000-8000-000000000000'
@@ -10,7 +11,7 @@ const extended = { outcome: 'extended', reported: null }
 function create(steps: Step | Step[] = extended) {
   const ledger = createScriptedLedger({ extend: steps })
   const onDetached = vi.fn()
-  return { ledger, onDetached, detachment: createDetachment(ledger, { id, user, withinMilliseconds: 3_000, onDetached }) }
+  return { ledger, onDetached, detachment: createDetachment(ledger, { id, user, calls: createSharedTimeouts(3_000), onDetached }) }
 }
 
 describe('a reservation that is handed over', () => {
@@ -44,7 +45,7 @@ describe('a reservation that is handed over', () => {
   it('is waited for when the response ends meanwhile', async () => {
     let answer: (value: unknown) => void = () => undefined
     const extend = () => new Promise((resolve) => (answer = resolve))
-    const detachment = createDetachment({ extend: extend as never }, { id, user, withinMilliseconds: 3_000, onDetached: () => undefined })
+    const detachment = createDetachment({ extend: extend as never }, { id, user, calls: createSharedTimeouts(3_000), onDetached: () => undefined })
     const detaching = detachment.detach()
     const resolving = detachment.resolve()
     answer([{ id, ...extended }])

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFault, LedgerFault } from '../../src/ledger/fault.ts'
 import { createOperations, type Operations } from '../../src/operations.ts'
+import { createSharedTimeouts } from '../../src/timeouts.ts'
 import { createScriptedLedger, type Call, type Step } from './scripted-ledger.ts'
 
 const id = '0198f6b4-0000-7000-8000-000000000000'
@@ -27,7 +28,7 @@ const CASES: readonly Case[] = [
 describe.each(CASES)('%s', (operation, call, request) => {
   const run = (steps: Step[]) => {
     const ledger = createScriptedLedger({ [operation]: steps })
-    return { ledger, answer: call(createOperations(ledger, 3_000)) }
+    return { ledger, answer: call(createOperations(ledger, createSharedTimeouts(3_000))) }
   }
 
   it('asks for just that, and hands on the answer whatever it says', async () => {
