@@ -2,6 +2,7 @@ import type { Credits } from './credits.ts'
 import type { Outcome } from './outcome.ts'
 import type { Problem } from './problem.ts'
 import type { Recorder, StoredResponse } from './recorder.ts'
+import { encodeUtf8 } from './utf8.ts'
 
 /** What makes two requests under one idempotency key the same request. */
 export interface RequestDescription {
@@ -71,8 +72,6 @@ export function createAdmission({ credits, headers = {}, recorder, end }: Pick<A
   return { outcome: 'admitted', credits, headers, recorder, settle: (outcome) => (settled ??= Promise.resolve(end(outcome))) }
 }
 
-const encoder = new TextEncoder()
-
 export function createDenial(problem: Problem): Extract<Admission, { outcome: 'denied' }> {
-  return { outcome: 'denied', problem, response: { status: problem.status, headers: problem.headers, body: encoder.encode(JSON.stringify(problem.body)) } }
+  return { outcome: 'denied', problem, response: { status: problem.status, headers: problem.headers, body: encodeUtf8(JSON.stringify(problem.body)) } }
 }

@@ -2,6 +2,7 @@ import type { GuardRequest } from './admission.ts'
 import type { Idempotency } from './ledger/ledger.ts'
 import { createProblem, type Problem } from './problem.ts'
 import { sha256 } from './sha256.ts'
+import { encodeUtf8 } from './utf8.ts'
 
 /** How a route treats the `Idempotency-Key` header. `off`: as if it were not there. */
 export type IdempotencyMode = 'optional' | 'required' | 'off'
@@ -40,8 +41,7 @@ function refuse(detail: string): Keyed {
 
 /** SHA-256 as hex. No part of JSON text contains a zero byte, so that two parts cannot be told as one. */
 async function digest(head: string, tail: Uint8Array | string = ''): Promise<string> {
-  const encoder = new TextEncoder()
-  const [first, second] = [encoder.encode(`${head}\0`), typeof tail === 'string' ? encoder.encode(tail) : tail]
+  const [first, second] = [encodeUtf8(`${head}\0`), typeof tail === 'string' ? encodeUtf8(tail) : tail]
   const bytes = new Uint8Array(first.length + second.length)
   bytes.set(first)
   bytes.set(second, first.length)

@@ -8,6 +8,10 @@ const MAX_KEY_SET_BYTES = 1_048_576
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable'
   readonly code = 'keys-unavailable'
+
+  constructor(url: string, reason: string, cause: unknown) {
+    super(`creditgate: the key set at ${url} cannot be used: ${reason}`, { cause })
+  }
 }
 
 /** As jose calls it. Two overloads of the platform's own are of no use here. */
@@ -39,7 +43,7 @@ export function createKeySetFetch(): FetchKeySet {
       return new Response(text)
     } catch (cause) {
       const reason = options.signal.aborted ? 'it did not answer in time' : (cause as Error).message
-      const error = new KeysUnavailable(`creditgate: the key set at ${url} cannot be used: ${reason}`, { cause })
+      const error = new KeysUnavailable(url, reason, cause)
       failure = { error, at: Date.now() }
       throw error
     }

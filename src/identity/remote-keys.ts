@@ -16,7 +16,7 @@ export function createRemoteKeys(jwksUrl: string): JWTVerifyGetKey {
     } catch (error) {
       if (error instanceof KeysUnavailable || isTokensFault(error, header.kid)) throw error
       // One bad key in a good set: no reason to fetch less, or tokens that name it would delay the next rotation.
-      throw new KeysUnavailable(`creditgate: the key set at ${jwksUrl} cannot be used: ${(error as Error).message}`, { cause: error })
+      throw new KeysUnavailable(jwksUrl, (error as Error).message, error)
     }
   }
 }

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { sha256 } from '../sha256.ts'
 import { parseOptions, whole } from '../options.ts'
+import { encodeUtf8 } from '../utf8.ts'
 import { acceptClaims } from './claims.ts'
 import type { Identity, Verification } from './identity.ts'
 import { createRemoteKeys } from './remote-keys.ts'
@@ -69,7 +70,7 @@ export function supabaseJwt(options: SupabaseJwtOptions): Required<Identity> {
   const base = parsed.url.replace(/\/+$/, '')
   const { clockToleranceSeconds } = parsed
   const rules = { issuer: parsed.issuer ?? `${base}/auth/v1`, clockToleranceSeconds }
-  const secret = parsed.secret === undefined ? undefined : encoder.encode(parsed.secret)
+  const secret = parsed.secret === undefined ? undefined : encodeUtf8(parsed.secret)
   const [algorithms, key]: [string[], JWTVerifyGetKey] =
     secret === undefined ? [['ES256', 'RS256'], createRemoteKeys(parsed.jwksUrl ?? `${base}/auth/v1/.well-known/jwks.json`)] : [['HS256'], () => secret]
   const remembered = parsed.cacheSize === 0 ? undefined : new LRUCache<string, { readonly verification: Verification; readonly until: number }>({ max: parsed.cacheSize })
@@ -104,8 +105,6 @@ export function supabaseJwt(options: SupabaseJwtOptions): Required<Identity> {
   return Object.freeze({ verify, accept })
 }
 
-const encoder = new TextEncoder()
-
 async function createCacheKey(token: string): Promise<string> {
-  return String.fromCharCode(...(await sha256(encoder.encode(token))))
+  return String.fromCharCode(...(await sha256(encodeUtf8(token))))
 }
