@@ -16,26 +16,28 @@ export interface NodeResponseLike {
  * `finish` never comes after an abort, and a request's own `close` comes while its response still runs.
  */
 export function awaitClose(response: NodeResponseLike): Promise<BodyEnd> {
-  const body = watchBody(response)
+  let started = false
+  // Not `headersSent`: an event stream sends its headers at once, and its first byte perhaps much later. Node tells of no byte.
+  watchWrites(response, (chunk) => {
+    if (typeof chunk !== 'function' && (chunk as string | Uint8Array | null | undefined)?.length) started = true
+  })
   return new Promise((resolve) => {
     response.once('close', () => {
-      resolve({ ended: describeEnd(response), started: body.started })
+      resolve({ ended: describeEnd(response), started })
     })
   })
 }
 
-/** Not `headersSent`: an event stream sends its headers at once, and its first byte perhaps much later. Node tells of no byte. */
-function watchBody(response: NodeResponseLike): { readonly started: boolean } {
-  const body = { started: false }
-  const writes = response as NodeResponseLike & Record<'write' | 'end', (chunk?: unknown, ...rest: unknown[]) => unknown>
+/** Hands on what `write` and `end` are called with, before they are. */
+function watchWrites(response: object, onWrite: (chunk: unknown, encoding: unknown) => void): void {
+  const writes = response as Record<'write' | 'end', (...given: unknown[]) => unknown>
   for (const name of ['write', 'end'] as const) {
     const write = writes[name]
-    writes[name] = function (this: unknown, chunk, ...rest) {
-      if (typeof chunk !== 'function' && (chunk as string | Uint8Array | null | undefined)?.length) body.started = true
-      return write.call(this, chunk, ...rest)
+    writes[name] = function (this: unknown, ...given) {
+      onWrite(given[0], given[1])
+      return write.apply(this, given)
     }
   }
-  return body
 }
 
 /** What Node reports when the other side of a connection is gone. */
@@ -63,34 +65,24 @@ export interface RecordableResponseLike {
  * Headers are read when the first byte is about to leave.
  */
 export function recordResponse(response: RecordableResponseLike, recorder: Recorder): void {
-  const { writeHead, write, end } = response as unknown as Record<'writeHead' | 'write' | 'end', (...given: unknown[]) => unknown>
+  const heads = response as unknown as Record<'writeHead', (...given: unknown[]) => unknown>
+  const { writeHead } = heads
   let hasBegun = false
 
-  function begin(status: number, passed: unknown): void {
+  function begin(status: number, passed?: unknown): void {
     if (hasBegun) return
     hasBegun = true
     recorder.begin(status, [...listHeaders(response.getHeaders()), ...listHeaders(passed)])
   }
 
-  function take(chunk: unknown, encoding: unknown): void {
-    begin(response.statusCode, undefined)
+  heads.writeHead = function (this: unknown, ...given) {
+    begin(given[0] as number, given.at(-1))
+    return writeHead.apply(this, given)
+  }
+  watchWrites(response, (chunk, encoding) => {
+    begin(response.statusCode)
     if (typeof chunk === 'string') recorder.write(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'))
     else if (chunk instanceof Uint8Array) recorder.write(chunk)
-  }
-
-  Object.assign(response, {
-    writeHead(status: number, ...rest: unknown[]) {
-      begin(status, rest.at(-1))
-      return writeHead.call(response, status, ...rest)
-    },
-    write(chunk: unknown, ...rest: unknown[]) {
-      take(chunk, rest[0])
-      return write.call(response, chunk, ...rest)
-    },
-    end(...given: unknown[]) {
-      take(given[0], given[1])
-      return end.call(response, ...given)
-    },
   })
 }
 

@@ -37,9 +37,9 @@ export function postgresLedger(queryable: QueryableLike | PostgresJsLike): Ledge
   // What a missing or misspelt variable hands over is no object at all.
   const query = createQuery(Object(queryable) as QueryableLike | PostgresJsLike)
   return createLedger(async (name, requests, signal) => {
-    const answer = requests === undefined ? query(`select public.${name}() as answer`, []) : query(`select public.${name}($1::text::jsonb) as answer`, [JSON.stringify(requests)])
+    const values = requests === undefined ? [] : [JSON.stringify(requests)]
     try {
-      const [row] = await abandonOn(signal, answer)
+      const [row] = await abandonOn(signal, query(`select public.${name}(${values.length === 0 ? '' : '$1::text::jsonb'}) as answer`, values))
       return row?.answer
     } catch (error) {
       if (error instanceof LedgerFault) throw error
