@@ -1,10 +1,11 @@
 import { askWithin } from './attempts.ts'
+import type { Credits } from './credits.ts'
 import type { GuardLedger } from './ledger/guard-ledger.ts'
 import type { Timeouts } from './timeouts.ts'
 
 export interface Detachment {
   /** The handle's `detach`. */
-  detach(options?: { readonly leaseSeconds?: number }): Promise<string>
+  readonly detach: Credits['detach']
   /** Whether the reservation is another's to settle, once that is decided. To be asked when the response has ended. */
   resolve(): boolean | Promise<boolean>
 }

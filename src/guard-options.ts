@@ -88,6 +88,10 @@ const port = <Port>(factory: string, ...methods: string[]) =>
     `must be made by ${factory}`,
   )
 
+/** `true`: as the defaults have it; `false`: not at all. No union, whose error would not name the setting that is wrong. */
+const switchable = <Options extends z.ZodType>(options: Options, isOn: () => boolean) =>
+  z.unknown().default(isOn).transform((given) => (given === true ? {} : given === false ? undefined : given)).pipe(options.optional())
+
 const groupCommit = z.strictObject({
   maxBatch: whole(1, 1000).default(256),
   maxInFlight: whole(1, 16).default(2),
@@ -113,8 +117,7 @@ export const guardOptions = z
     settleBy: callable<SettleBy>().default(() => decideSettlement),
     mode: z.enum(['enforce', 'shadow']).default('enforce'),
     verifySession: z.boolean().default(false),
-    // Not a union, whose error would not name the setting that is wrong.
-    groupCommit: z.unknown().default(sharesConnections).transform((given) => (given === true ? {} : given === false ? undefined : given)).pipe(groupCommit.optional()),
+    groupCommit: switchable(groupCommit, sharesConnections),
   })
   .refine((options) => options.maxHoldSeconds >= options.leaseSeconds, { path: ['maxHoldSeconds'], error: 'must not be shorter than leaseSeconds' })
 
@@ -129,19 +132,15 @@ export const routeOptions = z.strictObject({
   mode: z.enum(['enforce', 'shadow']).optional(),
   onOutage: z.union([z.literal('closed'), z.strictObject({ openUpTo: least })]).default('closed'),
   idempotency: z.enum(['optional', 'required', 'off']).default('optional'),
-  replay: z.union([z.boolean(), replayOptions]).default(false),
+  replay: switchable(replayOptions.transform(createRecorderOptions), () => false),
   allowAnonymous: z.boolean().default(false),
   allowOAuthClients: z.union([z.boolean(), z.array(z.string().min(1))]).default(false),
 })
 
 const checkedRouteOptions = routeOptions
   .refine(({ settleBy, onAbort }) => settleBy === undefined || onAbort === undefined, { path: ['onAbort'], error: 'must not stand beside settleBy, which decides by itself' })
-  .refine(({ idempotency, replay }) => idempotency !== 'off' || replay === false, { path: ['replay'], error: 'needs the Idempotency-Key header, which is off' })
-  .transform(({ onAbort, replay, settleBy, ...rest }) => ({
-    ...rest,
-    settleBy: settleBy ?? (onAbort && createSettleBy(onAbort)),
-    replay: replay === false ? undefined : createRecorderOptions(replay === true ? replayOptions.parse({}) : replay),
-  }))
+  .refine(({ idempotency, replay }) => idempotency !== 'off' || replay === undefined, { path: ['replay'], error: 'needs the Idempotency-Key header, which is off' })
+  .transform(({ onAbort, settleBy, ...rest }) => ({ ...rest, settleBy: settleBy ?? (onAbort && createSettleBy(onAbort)) }))
 
 export type ParsedGuardOptions = Readonly<z.output<typeof guardOptions>>
 export type ParsedRouteOptions = Readonly<z.output<typeof checkedRouteOptions>>

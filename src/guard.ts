@@ -82,7 +82,7 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
     const route = parseRouteOptions(routeOptions)
     const isShadow = (route.mode ?? settings.mode) === 'shadow'
     const tab = route.onOutage === 'closed' ? undefined : debts.createTab(route.onOutage.openUpTo)
-    const hold = createHold(services, { creditTypes, route, tab, deny, report })
+    const hold = createHold(services, { creditTypes, route, isShadow, tab, deny, report })
 
     function report(error: unknown): void {
       emit({ type: 'fault', error: error instanceof Error ? error : new Error(String(error)), creditTypes })

@@ -38,6 +38,7 @@ export interface GuardServices {
 export interface HoldOptions {
   readonly creditTypes: readonly [string, ...string[]]
   readonly route: ParsedRouteOptions
+  readonly isShadow: boolean
   /** Of calls that are admitted while the database is away; undefined: none are. */
   readonly tab: Tab | undefined
   readonly deny: (problem: Problem, claim: { readonly user: string; readonly amounts: Amounts }) => Admission
@@ -60,10 +61,9 @@ type Held = Pick<Credits, 'id' | 'amounts' | 'balances'> & { readonly user: User
  *
  * @returns a function that does it for one call.
  */
-export function createHold(services: GuardServices, { creditTypes, route, tab, deny, report }: HoldOptions): (claim: Claim) => Promise<Admission> {
+export function createHold(services: GuardServices, { creditTypes, route, isShadow, tab, deny, report }: HoldOptions): (claim: Claim) => Promise<Admission> {
   const { settings, ledger, settler, emit, calls } = services
   const { leaseSeconds } = settings
-  const isShadow = (route.mode ?? settings.mode) === 'shadow'
   const settleBy = route.settleBy ?? settings.settleBy
   const reservesMore = route.surplus === 'reserve-more'
   const min = route.affordable?.min
@@ -137,7 +137,7 @@ export function createHold(services: GuardServices, { creditTypes, route, tab, d
         emit({ type: 'detached', reservation: id, creditTypes, leaseSeconds: seconds })
       },
     })
-    const record = describe(held, (options) => detachment.detach(options), () => lease.hurry())
+    const record = describe(held, detachment.detach, () => lease.hurry())
     const lease = services.keepLease(() => {
       const { reported } = record.statement
       return { id, user: user.id, ...(reported !== undefined && { reported }) }

@@ -36,13 +36,14 @@ export function parsePrice<CreditType extends string, Context>(
 
   for (const [type, amount] of amounts) {
     if (!known.includes(type as string)) throw new TypeError(`creditgate: requireCredits: there is no credit type ${describeValue(type)}; the guard knows ${known.join(', ')}`)
-    checkAmount(amount, maxAmount)
+    if (typeof amount !== 'function' && !isAmount(amount, maxAmount)) {
+      throw new TypeError(`creditgate: requireCredits: the amount must be a whole number from 0 to ${maxAmount}, or a function of the request; it is ${describeValue(amount)}`)
+    }
   }
-  const [head, ...tail] = amounts as [string, Amount<Context>][]
-  if (head === undefined) throw new TypeError('creditgate: requireCredits: at least one credit type must be named')
-  const creditTypes = [head[0], ...tail.map(([type]) => type)] as const
+  if (amounts.length === 0) throw new TypeError('creditgate: requireCredits: at least one credit type must be named')
+  const entries = amounts as [string, Amount<Context>][]
+  const creditTypes = entries.map(([type]) => type) as [string, ...string[]]
 
-  const entries = [head, ...tail]
   if (entries.every(([, amount]) => typeof amount === 'number')) {
     const fixed = Object.freeze(Object.fromEntries(entries) as Record<string, number>)
     return { creditTypes, options, compute: () => fixed }
@@ -54,12 +55,5 @@ export function parsePrice<CreditType extends string, Context>(
       const computed = await Promise.all(entries.map(async ([type, amount]) => [type, typeof amount === 'function' ? await amount(context) : amount] as const))
       return computed.every(([, amount]) => isAmount(amount, maxAmount)) ? Object.freeze(Object.fromEntries(computed)) : undefined
     },
-  }
-}
-
-function checkAmount(amount: unknown, maxAmount: number): void {
-  if (typeof amount === 'function') return
-  if (!isAmount(amount, maxAmount)) {
-    throw new TypeError(`creditgate: requireCredits: the amount must be a whole number from 0 to ${maxAmount}, or a function of the request; it is ${describeValue(amount)}`)
   }
 }
