@@ -35,16 +35,12 @@ export interface Operations<CreditType extends string = string> {
 
 export function createOperations<CreditType extends string>(ledger: GuardLedger, calls: Timeouts): Operations<CreditType> {
   return {
-    commit: (id, amount) => askWithin(calls, (signal) => ledger.commit([{ id, ...named('amounts', amount) }], signal)),
+    commit: (id, amount) => askWithin(calls, (signal) => ledger.commit([{ id, ...(amount !== undefined && { amounts: amount }) }], signal)),
     refund: (id) => askWithin(calls, (signal) => ledger.refund([{ id }], signal)),
-    extend: (id, { leaseSeconds, reported }) => askWithin(calls, (signal) => ledger.extend([{ id, lease: leaseSeconds, ...named('reported', reported) }], signal)),
-    reverse: (id, { key, amount }) => askWithin(calls, (signal) => ledger.reverse([{ id, key, ...named('amounts', amount) }], signal)),
+    extend: (id, { leaseSeconds, reported }) => askWithin(calls, (signal) => ledger.extend([{ id, lease: leaseSeconds, ...(reported !== undefined && { reported }) }], signal)),
+    reverse: (id, { key, amount }) => askWithin(calls, (signal) => ledger.reverse([{ id, key, ...(amount !== undefined && { amounts: amount }) }], signal)),
     reset: ({ subscription, creditType, key }) => askWithin(calls, (signal) => ledger.reset([{ subscription, creditType, key }], signal)),
     sweep: (request = {}) => askWithin(calls, async (signal) => [await ledger.sweep(request, signal)]),
     prune: (request = {}) => askWithin(calls, async (signal) => [await ledger.prune(request, signal)]),
   }
-}
-
-function named<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
-  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>)
 }
