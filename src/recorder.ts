@@ -53,6 +53,15 @@ export function createRecorder({ maxBytes, headers: kept }: RecorderOptions): Re
 /** The stored response as a `Response`, for hosts whose response is a value. It has the headers that were stored, and no others. */
 export function createResponse({ status, headers, body }: StoredResponse): Response {
   if (body.length === 0) return new Response(null, { status, headers })
-  // Some hosts name a type for bytes that have none, but for no stream.
-  return new Response(new Headers(headers).has('content-type') ? body : new Response(body).body, { status, headers })
+  // Some hosts name a type for bytes that have none, but for no stream. Bun looks through the stream of a Response made of bytes.
+  return new Response(new Headers(headers).has('content-type') ? body : createStream(body), { status, headers })
+}
+
+function createStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes)
+      controller.close()
+    },
+  })
 }
