@@ -64,10 +64,10 @@ export interface Guard<CreditType extends string = string> extends Operations<Cr
 export function createGuard<const CreditType extends string = 'ai' | 'lead' | 'skipTrace'>(options: GuardOptions<CreditType>): Guard<CreditType> {
   const settings = parseGuardOptions(options)
   const { identity, creditTypes: known, leaseSeconds, maxHoldSeconds, maxAmount } = settings
-  const ledger = settings.groupCommit === undefined ? createBulkhead(settings.ledger) : createGroupCommit(settings.ledger, settings.groupCommit)
   const emit = createEmitter(settings.onEvent)
   // Where requests may not wait for one another's calls, they may not for one another's timers.
-  const createTimeouts = settings.groupCommit === undefined ? createSeparateTimeouts : createSharedTimeouts
+  const [ledger, createTimeouts] =
+    settings.groupCommit === undefined ? [createBulkhead(settings.ledger), createSeparateTimeouts] : [createGroupCommit(settings.ledger, settings.groupCommit), createSharedTimeouts]
   const calls = createTimeouts(settings.reserveTimeoutSeconds * 1000)
   const settler = createSettler(ledger, emit, createTimeouts)
   const keepLease = createLeases(ledger, { leaseSeconds, maxHoldSeconds, createTimeouts })
@@ -108,13 +108,7 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       return hold({ user, amounts, idempotency: keyed?.idempotency, session })
     }
 
-    return { creditTypes, route, isShadow, compute, report, deny, admitFree, charge }
-  }
-
-  /** The sentence of the product: identity, amount, reserve, handler (the host's), outcome, settle. */
-  function requireCredits<Context>(...price: Price<CreditType, Context>): Gate<Context> {
-    const { creditTypes, route, isShadow, compute, report, deny, admitFree, charge } = createRoute(price)
-
+    /** The sentence of the product: identity, amount, reserve, handler (the host's), outcome, settle. */
     async function admit(request: GuardRequest<Context>): Promise<Admission> {
       const { method, context } = request
       if (method === 'HEAD' || method === 'OPTIONS') return admitFree()
@@ -138,12 +132,17 @@ export function createGuard<const CreditType extends string = 'ai' | 'lead' | 's
       return typeof session === 'string' ? charge(user, context, { request, session }) : refuse(createProblem('invalid-token'), user.id)
     }
 
+    return { route, admit, charge }
+  }
+
+  function requireCredits<Context>(...price: Price<CreditType, Context>): Gate<Context> {
+    const { admit } = createRoute(price)
     return Object.freeze({ admit })
   }
 
   async function reserve(user: string, ...price: Price<CreditType, undefined>): Promise<Admission> {
     if (!UUID.test(user)) throw new TypeError('creditgate: guard.reserve() takes the id of a Supabase user, a UUID')
-    const { charge, route } = createRoute(price)
+    const { route, charge } = createRoute(price)
     // Its bound is that of a route, over all of its calls; here each call would have one of its own.
     if (route.onOutage !== 'closed') throw new TypeError('creditgate: guard.reserve() takes no onOutage: that is for routes')
     return charge({ id: user.toLowerCase(), anonymous: false, clientId: undefined, claims: {} }, undefined)
