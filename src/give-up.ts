@@ -50,13 +50,9 @@ export function toAbortSignal(signal: GiveUpSignal | undefined): AbortSignal | u
 export function toAbortSignal(signal: GiveUpSignal | undefined): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal
   const controller = new AbortController()
-  const abort = () => controller.abort(createTimeoutError())
+  // The reason that `AbortSignal.timeout` gives.
+  const abort = () => controller.abort(new DOMException('The operation timed out.', 'TimeoutError'))
   if (signal.aborted) abort()
   else signal.addEventListener('abort', abort, { once: true })
   return controller.signal
-}
-
-/** The reason that `AbortSignal.timeout` gives. */
-export function createTimeoutError(): DOMException {
-  return new DOMException('The operation timed out.', 'TimeoutError')
 }

@@ -205,7 +205,7 @@ export const codeMutants: readonly Mutant[] = [
   {
     name: 'what was collected still counts against the bound',
     file: 'src/outage.ts',
-    find: 'outstanding -= sum(amounts)',
+    find: 'outstanding -= sum(request.amounts)',
     replace: '',
     caughtBy: [test('concurrency/outage', 'no more than the bound')],
   },
