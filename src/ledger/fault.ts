@@ -53,27 +53,27 @@ export const NOT_EXECUTED = [
   '57P03', // starting up
 ] as const
 
-export const SET_UP = {
-  PGRST202: 'the database lacks the creditgate functions, or the Data API has not loaded them yet',
-  PGRST106: 'the Data API does not expose the schema "public"',
-  '42883': 'the database lacks the creditgate functions',
-  '42P01': 'the database lacks a table that creditgate was set up with',
-  '3F000': 'the database lacks the schema "creditgate"',
-  '42501': 'this key or role may not call the creditgate functions: use the secret (service_role) key on the server, never a user\'s token',
-  PGRST301: 'the Data API does not accept this key: use the secret (service_role) key of the same project',
-  '25001': 'the connection is not at isolation level read committed',
-  '28P01': 'the password of the database connection is wrong',
-} as const
-
 const MIGRATE = 'Run "npx creditgate init" and then "npx supabase db push".'
+
+/** What is wrong, and what mends it, as sentences. */
+export const SET_UP = {
+  PGRST202: `the database lacks the creditgate functions, or the Data API has not loaded them yet. ${MIGRATE}`,
+  PGRST106: 'the Data API does not expose the schema "public".',
+  '42883': `the database lacks the creditgate functions. ${MIGRATE}`,
+  '42P01': `the database lacks a table that creditgate was set up with. ${MIGRATE}`,
+  '3F000': `the database lacks the schema "creditgate". ${MIGRATE}`,
+  '42501': 'this key or role may not call the creditgate functions: use the secret (service_role) key on the server, never a user\'s token.',
+  PGRST301: 'the Data API does not accept this key: use the secret (service_role) key of the same project.',
+  '25001': 'the connection is not at isolation level read committed.',
+  '28P01': 'the password of the database connection is wrong.',
+} as const
 
 /** Builds the fault that an error code of PostgREST or Postgres stands for. An unlisted or missing code is `unknown`. */
 export function createFault(code: string, message: string, cause?: unknown): LedgerFault {
   const options = cause === undefined ? undefined : { cause }
-  if (NOT_EXECUTED.some((known) => known === code)) return new LedgerFault('not-executed', code, message, options)
+  if ((NOT_EXECUTED as readonly string[]).includes(code)) return new LedgerFault('not-executed', code, message, options)
   if (!Object.hasOwn(SET_UP, code)) return new LedgerFault('unknown', code, message, options)
-  const remedy = ['PGRST202', '42883', '42P01', '3F000'].includes(code) ? ` ${MIGRATE}` : ''
-  return new LedgerFault('set-up', code, `creditgate: ${SET_UP[code as keyof typeof SET_UP]}.${remedy} (${code}: ${message})`, options)
+  return new LedgerFault('set-up', code, `creditgate: ${SET_UP[code as keyof typeof SET_UP]} (${code}: ${message})`, options)
 }
 
 /** The fault of a database that was migrated for another version of this package. */
