@@ -1,4 +1,3 @@
-import { isAmount } from '../amount.ts'
 import type { Amounts, Balance, CommitAnswer, ReserveAnswer } from './ledger.ts'
 
 /**
@@ -21,21 +20,23 @@ export function readCommitted(raw: unknown): CommitAnswer | undefined {
 }
 
 function isAmounts(value: unknown): value is Amounts {
-  return isByType(value, (amount) => isAmount(amount))
+  if (!isRecord(value)) return false
+  for (const type of Object.keys(value)) {
+    const amount = value[type]
+    if (type === '__proto__' || !Number.isSafeInteger(amount) || (amount as number) < 0) return false
+  }
+  return true
 }
 
 function isBalances(value: unknown): value is Record<string, Balance> {
-  return isByType(value, isBalance)
-}
-
-function isByType(value: unknown, isMember: (member: unknown) => boolean): boolean {
-  return isRecord(value) && Object.keys(value).every((type) => type !== '__proto__' && isMember(value[type]))
-}
-
-function isBalance(value: unknown): boolean {
-  if (!isRecord(value) || countKeys(value) !== 3) return false
-  const { remaining, resetsIn, resetsAt } = value
-  return isIntegerOrNull(remaining) && isIntegerOrNull(resetsIn) && (resetsAt === null || typeof resetsAt === 'string')
+  if (!isRecord(value)) return false
+  for (const type of Object.keys(value)) {
+    const balance = value[type]
+    if (type === '__proto__' || !isRecord(balance) || countKeys(balance) !== 3) return false
+    const { remaining, resetsIn, resetsAt } = balance
+    if (!isIntegerOrNull(remaining) || !isIntegerOrNull(resetsIn) || (resetsAt !== null && typeof resetsAt !== 'string')) return false
+  }
+  return true
 }
 
 function isIntegerOrNull(value: unknown): boolean {
