@@ -30,7 +30,7 @@ const USERS_OWN = `
   create table "UserProfileSubscription" (id uuid primary key default gen_random_uuid(), userid uuid not null, status text);
   ${Object.values(CREDIT_TABLES).map((table) => `create table ${table} (id uuid primary key, allotted int, used int, resetindays int, subscriptionid uuid references "UserProfileSubscription" (id));`).join('\n')}`
 
-const EARLIER = [1, 2, 3].map((version) => [`from version ${version}`, [readFileSync(new URL(`earlier/schema-${version}.sql`, import.meta.url), 'utf8'), assembleMigration()]] as const)
+const EARLIER = [1, 2, 3, 4].map((version) => [`from version ${version}`, [readFileSync(new URL(`earlier/schema-${version}.sql`, import.meta.url), 'utf8'), assembleMigration()]] as const)
 const WAYS = [['at once', [assembleMigration()]], ['again', [assembleMigration(), assembleMigration()]], ...EARLIER] as const
 const onTables = (line: string) => TABLES.some((table) => line.endsWith(` on table ${table}`))
 
