@@ -22,6 +22,8 @@ begin
 
   if (select max(v.version) from creditgate.schema_versions v) < 5 then
     drop function if exists creditgate.lock_rows_of(text, uuid[]), creditgate.write_rows(text, uuid[], integer[], integer[], timestamptz[]);
+    -- It returns one row now, instead of two columns of which one is a row.
+    drop function if exists creditgate.try_lock_row(text, uuid);
   end if;
 end
 $$;

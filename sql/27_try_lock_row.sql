@@ -1,11 +1,13 @@
--- Locks one credit row unless someone else holds it, without waiting. Returns whether nobody else does: a row that is
--- gone, or of a type that is no longer configured, is in nobody's hands.
-create or replace function creditgate.try_lock_row(type_name text, credit_row uuid, out free boolean, out credit creditgate.credit_row)
+-- Locks one credit row unless someone else holds it, without waiting, and returns it as it is once locked. id null: someone
+-- else holds it. A row that is gone, or of a type that is no longer configured, is in nobody's hands: of it there is the id alone.
+create or replace function creditgate.try_lock_row(type_name text, credit_row uuid)
+returns creditgate.credit_row
 language plpgsql volatile
 set search_path = ''
 as $$
+declare
+  credit creditgate.credit_row;
 begin
-  free := true;
   case type_name
     -- {{each type}}
     when {{type}} then
@@ -15,10 +17,11 @@ begin
       into credit
       from {{table}} c where c.id = credit_row
       for no key update of c skip locked;
-      free := found or not exists (select from {{table}} c where c.id = credit_row);
+      if not found and not exists (select from {{table}} c where c.id = credit_row) then credit.id := credit_row; end if;
     -- {{end}}
-    else null;
+    else credit.id := credit_row;
   end case;
+  return credit;
 end
 $$;
 revoke all on function creditgate.try_lock_row(text, uuid) from public, anon, authenticated, service_role;

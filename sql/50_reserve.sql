@@ -11,7 +11,6 @@ declare
   wanted constant jsonb := request -> 'amounts';
   now timestamptz;
   subscription uuid;
-  held record;
   reservation creditgate.reservations;
   rows creditgate.credit_row[];
   after creditgate.credit_row[];
@@ -40,9 +39,8 @@ begin
     end if;
   end if;
 
-  held := creditgate.hold(request);
-  subscription := held.subscription;
-  reservation := held.reservation;
+  reservation := creditgate.lock_reservation(request);
+  subscription := reservation.subscription_id;
 
   if reservation.id is not null then
     -- A tombstone has no user: whatever the request was, it was given up before it arrived.

@@ -9,7 +9,6 @@ set search_path = ''
 as $$
 declare
   amounts jsonb := nullif(request -> 'amounts', 'null');
-  held record;
   reservation creditgate.reservations;
   more constant boolean := request -> 'more' = 'true';
 begin
@@ -19,8 +18,7 @@ begin
   end if;
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
 
-  held := creditgate.hold(request);
-  reservation := held.reservation;
+  reservation := creditgate.lock_reservation(request);
 
   if reservation.id is null or reservation.user_id <> (request ->> 'user')::uuid then
     return jsonb_build_object('id', request -> 'id', 'outcome', 'not_found');

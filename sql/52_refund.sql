@@ -6,20 +6,16 @@ language plpgsql volatile
 set search_path = ''
 as $$
 declare
-  subscription uuid;
-  held record;
   reservation creditgate.reservations;
 begin
   if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
 
   loop
-    held := creditgate.hold(request);
-    subscription := held.subscription;
-    reservation := held.reservation;
+    reservation := creditgate.lock_reservation(request);
     exit when reservation.id is not null;
     insert into creditgate.reservations (id, subscription_id, state, amounts, allocations, created_at, ended_at)
-    values ((request ->> 'id')::uuid, subscription, 'refunded', '{}', '{}', clock_timestamp(), clock_timestamp())
+    values ((request ->> 'id')::uuid, reservation.subscription_id, 'refunded', '{}', '{}', clock_timestamp(), clock_timestamp())
     on conflict (id) do nothing;
     if found then
       return jsonb_build_object('id', request -> 'id', 'outcome', 'refunded');

@@ -9,15 +9,13 @@ set search_path = ''
 as $$
 declare
   delivered jsonb := nullif(request -> 'reported', 'null');
-  held record;
   reservation creditgate.reservations;
 begin
   if not creditgate.is_uuid(request -> 'id') then return creditgate.invalid(request, 'id must be a UUID'); end if;
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
   if not creditgate.is_lease(request -> 'lease') then return creditgate.invalid(request, 'lease must be 1 to 900 whole seconds'); end if;
 
-  held := creditgate.hold(request);
-  reservation := held.reservation;
+  reservation := creditgate.lock_reservation(request);
 
   if reservation.id is null or reservation.user_id <> (request ->> 'user')::uuid then
     return jsonb_build_object('id', request -> 'id', 'outcome', 'not_found');

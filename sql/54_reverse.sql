@@ -8,7 +8,6 @@ set search_path = ''
 as $$
 declare
   asked jsonb := nullif(request -> 'amounts', 'null');
-  held record;
   reservation creditgate.reservations;
   done creditgate.acts;
   reversible jsonb;
@@ -23,8 +22,7 @@ begin
   if request ? 'user' and not creditgate.is_uuid(request -> 'user') then return creditgate.invalid(request, 'user must be a UUID'); end if;
   if not creditgate.is_key(request -> 'key') then return creditgate.invalid(request, 'key must be a string of 1 to 200 characters'); end if;
 
-  held := creditgate.hold(request);
-  reservation := held.reservation;
+  reservation := creditgate.lock_reservation(request);
 
   if reservation.id is null or reservation.user_id <> (request ->> 'user')::uuid then
     return jsonb_build_object('id', request -> 'id', 'outcome', 'not_found');

@@ -10,7 +10,7 @@ declare
   most constant integer := coalesce((case when creditgate.is_bound(request -> 'most', 1000) then request ->> 'most' end)::integer, 500);
   candidate record;
   reservation creditgate.reservations;
-  locked record;
+  credit creditgate.credit_row;
   after creditgate.credit_row;
   expired integer := 0;
   cycles integer := 0;
@@ -31,7 +31,7 @@ begin
       order by r.id limit most - expired
     loop
       continue when exists (select from unnest(reservation.allocations) a
-                            where not (creditgate.try_lock_row(a.credit_type, a.row_id)).free);
+                            where (creditgate.try_lock_row(a.credit_type, a.row_id)).id is null);
       if creditgate.expire(reservation) then expired := expired + 1; end if;
     end loop;
     bounded := expired >= most;
@@ -40,11 +40,11 @@ begin
 
   for candidate in select d.* from creditgate.due_rows d limit most - expired loop
     continue when not creditgate.try_lock_subscription(candidate.subscription_id);
-    locked := creditgate.try_lock_row(candidate.credit_type, candidate.id);
+    credit := creditgate.try_lock_row(candidate.credit_type, candidate.id);
     now := clock_timestamp();
-    after := creditgate.roll(locked.credit, now);
-    continue when after.cycle is not distinct from (locked.credit).cycle;
-    perform creditgate.record_meeting(locked.credit, after, candidate.subscription_id, now);
+    after := creditgate.roll(credit, now);
+    continue when after.cycle is not distinct from credit.cycle;
+    perform creditgate.record_meeting(credit, after, candidate.subscription_id, now);
     perform creditgate.write_row(after);
     cycles := cycles + 1;
   end loop;

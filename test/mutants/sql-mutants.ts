@@ -164,7 +164,7 @@ export const sqlMutants: readonly Mutant[] = [
     name: 'a refund leaves no tombstone',
     file: 'sql/52_refund.sql',
     find: `insert into creditgate.reservations (id, subscription_id, state, amounts, allocations, created_at, ended_at)
-    values ((request ->> 'id')::uuid, subscription, 'refunded', '{}', '{}', clock_timestamp(), clock_timestamp())
+    values ((request ->> 'id')::uuid, reservation.subscription_id, 'refunded', '{}', '{}', clock_timestamp(), clock_timestamp())
     on conflict (id) do nothing;
     if found then`,
     replace: 'if true then',
@@ -203,9 +203,9 @@ export const sqlMutants: readonly Mutant[] = [
   },
   {
     name: 'what a dead process held can still be committed',
-    file: 'sql/45_hold.sql',
-    find: 'if reservation.id is not null and creditgate.expire(reservation) then',
-    replace: 'if false then',
+    file: 'sql/45_lock_reservation.sql',
+    find: 'elsif creditgate.expire(reservation) then',
+    replace: 'elsif false then',
     caughtBy: [test('sql/states', 'commit of 4 on lease over')],
   },
   {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { assembleMigration } from '../../src/migration.ts'
 import { readCatalog } from '../support/catalog.ts'
 import { createDatabase, type Database } from '../support/database.ts'
@@ -90,7 +90,7 @@ async function arrangeOpen(version: number) {
   return { account, expectSettles }
 }
 
-it.each([1, 2, 3])(`${AT_ONCE} migrations at once make of version %i what one makes, and what is open is settled`, async (version) => {
+it.each([1, 2, 3, 4])(`${AT_ONCE} migrations at once make of version %i what one makes, and what is open is settled`, async (version) => {
   const { expectSettles } = await arrangeOpen(version)
   await migrateAtOnce(AT_ONCE)
   expect(await readCatalog(database)).toBe(await readSingleRun(readEarlier(version)))
@@ -106,6 +106,29 @@ it('migrations of a database in use deadlock with nobody', async () => {
   expect(failures.filter(({ code }) => code === '40P01')).toEqual([])
   expect(await readCatalog(database)).toBe(await readSingleRun(readEarlier(2)))
   await expectSettles()
+})
+
+it.each([1, 2, 3, 4])('a call that waits for a migration of version %i, with the functions of before it, is answered', async (version) => {
+  await database.query(readEarlier(version))
+  const account = await createAccount(database)
+  await addCredits(database, account, { allotted: 1000 })
+  const reserve = () => ({ id: randomUUID(), user: account.user, amounts: { ai: 10 }, lease: 900 })
+  const [committed, refunded, extended] = [reserve(), reserve(), reserve()]
+  for (const request of [committed, refunded, extended]) await call('reserve', request)
+
+  const migrating = await database.pool.connect()
+  try {
+    await migrating.query('begin')
+    await migrating.query(assembleMigration())
+    const waiting = [call('reserve', reserve()), call('commit', { id: committed.id }), call('refund', { id: refunded.id }), call('extend', { id: extended.id, lease: 60 })]
+    const countWaiting = async () => (await database.query("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).length
+    await vi.waitFor(async () => { expect(await countWaiting()).toBe(waiting.length) })
+    await migrating.query('commit')
+    expect((await Promise.all(waiting)).map(({ outcome }) => outcome)).toEqual(['reserved', 'committed', 'refunded', 'extended'])
+  } finally {
+    migrating.release()
+  }
+  await expectNoViolations(database)
 })
 
 it('a migration gives up on a table that someone keeps, says what to look for, and changes nothing', async () => {

@@ -1,9 +1,13 @@
 -- How every operation begins: lock the subscription, read the reservation again, and end it first if its lease is over.
--- reservation.id null: there is none.
-create or replace function creditgate.hold(request jsonb, out subscription uuid, out reservation creditgate.reservations)
+-- id null: there is no reservation, and subscription_id is the one that its user would spend from.
+create or replace function creditgate.lock_reservation(request jsonb)
+returns creditgate.reservations
 language plpgsql volatile
 set search_path = ''
 as $$
+declare
+  subscription uuid;
+  reservation creditgate.reservations;
 begin
   loop
     subscription := creditgate.subscription_for(request);
@@ -15,9 +19,12 @@ begin
     exit when reservation.subscription_id is null or reservation.subscription_id = subscription;
   end loop;
 
-  if reservation.id is not null and creditgate.expire(reservation) then
+  if reservation.id is null then
+    reservation.subscription_id := subscription;
+  elsif creditgate.expire(reservation) then
     select r.* into reservation from creditgate.reservations r where r.id = (request ->> 'id')::uuid;
   end if;
+  return reservation;
 end
 $$;
-revoke all on function creditgate.hold(jsonb) from public, anon, authenticated, service_role;
+revoke all on function creditgate.lock_reservation(jsonb) from public, anon, authenticated, service_role;
