@@ -16,7 +16,7 @@ import { createScenes } from './scene.ts'
 
 const other = findOtherPostgres()
 const NAME = other === undefined ? 'another Postgres' : `Postgres ${other.version}`
-const NEEDS = "(needs Debian's postgresql, or POSTGRES_BIN)"
+const NEEDS = "(needs Debian's postgresql, or POSTGRES_BIN=$(bash .ci/debian-postgres <folder>))"
 
 describe.skipIf(other === undefined)(`on ${NAME}`, () => {
   let server: PostgresServer
@@ -68,7 +68,7 @@ describe.skipIf(other === undefined)(`on ${NAME}`, () => {
   })
 
   const canLint = other?.hasPlpgsqlCheck === true && HAS_SUPABASE_CLI
-  it.skipIf(!canLint)("supabase db lint finds nothing, and finds a seeded fault (needs Debian's postgresql-<version>-plpgsql-check and a Supabase CLI for this platform)", async () => {
+  it.skipIf(!canLint)("supabase db lint finds nothing, and finds a seeded fault (needs plpgsql_check, which .ci/debian-postgres unpacks, and a Supabase CLI for this platform)", async () => {
     const project = await createSupabaseProject()
     try {
       await enablePlpgsqlCheck(server.port, database.name)

@@ -18,7 +18,10 @@ export function findOtherPostgres(): OtherPostgres | undefined {
   const given = process.env['POSTGRES_BIN']
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).map(Number).filter((version) => version >= OLDEST_SUPPORTED).sort((one, other) => one - other) : []
   const folders = given === undefined ? versions.map((version) => join(DEBIAN, String(version), 'bin')) : [given]
-  return folders.map(ask).find((found) => found !== undefined)
+  const other = folders.map(ask).find((found) => found !== undefined)
+  // Whoever named one does not mean its tests to be left out.
+  if (given !== undefined && other === undefined) throw new Error(`no Postgres runs from POSTGRES_BIN=${given}: it must be the folder with initdb, postgres and pg_config`)
+  return other
 }
 
 function ask(binaries: string): OtherPostgres | undefined {
