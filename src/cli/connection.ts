@@ -11,6 +11,8 @@ export interface LedgerConnection {
   close(): Promise<void>
 }
 
+export const NO_WAY = 'nothing says where the database is: set DATABASE_URL (or SUPABASE_DB_URL), or SUPABASE_URL and SUPABASE_SECRET_KEY, in the environment or in .env'
+
 /** @throws ConnectionError when neither is named. */
 export async function openLedger(environment: Environment, folder: string): Promise<LedgerConnection> {
   if (environment.databaseUrl !== undefined) {
@@ -18,5 +20,5 @@ export async function openLedger(environment: Environment, folder: string): Prom
     return { ledger: postgresLedger(database.client), close: () => database.close() }
   }
   if (environment.dataApi !== undefined) return { ledger: createDataApiLedger(environment.dataApi), close: () => Promise.resolve() }
-  throw new ConnectionError('nothing says where the database is: set DATABASE_URL (or SUPABASE_DB_URL), or SUPABASE_URL and SUPABASE_SECRET_KEY, in the environment or in .env')
+  throw new ConnectionError(NO_WAY)
 }

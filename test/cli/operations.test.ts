@@ -56,13 +56,14 @@ async function charge(amount = 10): Promise<string> {
 /** The packages that the project has, for each way to the database. That the operations do the same over each driver is the ledgers' own contract. */
 const DIRECT = { pg: ['pg'], 'postgres.js': ['postgres'] } as const
 const WAYS = { pg: ['pg'], 'the Data API': [] } as const
+const ALL = { ...DIRECT, ...WAYS } as const
 
-function reach(way: keyof typeof DIRECT | keyof typeof WAYS): { project: Project; env: Record<string, string> } {
+function reach(way: keyof typeof ALL): { project: Project; env: Record<string, string> } {
   const env: Record<string, string> = way === 'the Data API' ? { SUPABASE_URL: `${gateway.url}/`, SUPABASE_SERVICE_ROLE_KEY: key } : { DATABASE_URL: login.url }
-  return { project: program.createProject(...{ ...DIRECT, ...WAYS }[way]), env }
+  return { project: program.createProject(...ALL[way]), env }
 }
 
-describe.each(Object.keys(DIRECT) as (keyof typeof DIRECT)[])('over %s', (way) => {
+describe.each(Object.keys(ALL) as (keyof typeof ALL)[])('over %s', (way) => {
   it('balance tells what a subscription and its user can spend', async () => {
     const { project, env } = reach(way)
     await addCredits(database, account, { type: 'lead', allotted: null })
@@ -88,6 +89,28 @@ describe.each(Object.keys(DIRECT) as (keyof typeof DIRECT)[])('over %s', (way) =
     expect(limited.entries).toEqual([{ at: expect.any(String) as string, what: 'open', amounts: { ai: 5 }, id: open, user: account.user }])
   })
 
+  it('a history that takes the database too long says what makes it quicker', async () => {
+    const { project, env } = reach(way)
+    const [found] = await database.query<{ definition: string }>("select pg_get_functiondef('creditgate.history'::regproc) as definition")
+    await database.query("create or replace function creditgate.history(subscription uuid, most integer) returns jsonb language plpgsql as $$ begin raise exception 'canceled' using errcode = '57014'; end $$")
+    try {
+      expect(await project.run(['history', account.user], { env })).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^creditgate: the database gave up reading .* "creditgate prune" /) as string })
+    } finally {
+      await database.query(found?.definition ?? '')
+    }
+  })
+
+  it('an id that is nobody\'s is refused by balance and history, and one that is none before anything is asked', async () => {
+    const { project, env } = reach(way)
+    const nobody = randomUUID()
+    for (const command of ['balance', 'history']) {
+      expect(await project.run([command, nobody], { env })).toEqual({ code: 1, stdout: '', stderr: `creditgate: ${nobody} is neither a subscription nor a user with an active one\n` })
+      expect(await project.run([command, 'nobody'], { env })).toMatchObject({ code: 2, stderr: expect.stringContaining('<user|subscription> is a UUID, not "nobody"') as string })
+    }
+  })
+})
+
+describe.each(Object.keys(DIRECT) as (keyof typeof DIRECT)[])('over %s', (way) => {
   it('grant adds a row, and with the same id none', async () => {
     const { project, env } = reach(way)
     const id = randomUUID()
@@ -106,8 +129,6 @@ describe.each(Object.keys(DIRECT) as (keyof typeof DIRECT)[])('over %s', (way) =
     const { project, env } = reach(way)
     const nobody = randomUUID()
     const before = await database.query('select count(*) from "AICredits"')
-    expect(await project.run(['balance', nobody], { env })).toMatchObject({ code: 1, stdout: '', stderr: `creditgate: ${nobody} is neither a subscription nor a user with an active one\n` })
-    expect(await project.run(['history', nobody], { env })).toMatchObject({ code: 1, stdout: '' })
     expect(await project.run(['grant', nobody, 'ai', '5', '--yes'], { env })).toMatchObject({ code: 1, stderr: `creditgate: there is no subscription ${nobody}\n` })
     expect(await project.run(['grant', account.subscription, 'skiptrace', '5', '--yes'], { env })).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "skipTrace"?') as string })
     expect(await project.run(['grant', account.subscription, 'ai', '5'], { env, input: 'y\n' })).toMatchObject({ code: 2, stderr: expect.stringContaining('add --yes') as string })
@@ -179,9 +200,8 @@ describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('over %s', (way) => {
 describe('over the Data API', () => {
   it('what needs a direct connection says so, and ends with 3', async () => {
     const { project, env } = reach('the Data API')
-    for (const args of [['balance', account.user], ['history', account.user], ['grant', account.subscription, 'ai', '5', '--yes']]) {
-      expect(await project.run(args, { env })).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('DATABASE_URL') as string })
-    }
+    const args = ['grant', account.subscription, 'ai', '5', '--yes']
+    expect(await project.run(args, { env })).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('DATABASE_URL') as string })
   })
 
   it('a new secret key is sent as the platform wants it', async () => {
@@ -202,7 +222,7 @@ it('a database that is not set up is said to be that, with the command', async (
   const { project } = reach('pg')
   const env = { DATABASE_URL: bare.url }
   try {
-    for (const args of [['sweep'], ['balance', account.user], ['grant', account.subscription, 'ai', '5', '--yes']]) {
+    for (const args of [['sweep'], ['balance', account.user], ['history', account.user], ['grant', account.subscription, 'ai', '5', '--yes']]) {
       expect(await project.run(args, { env })).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('Run "npx creditgate init" and then "npx supabase db push"') as string })
     }
   } finally {

@@ -74,6 +74,7 @@ it('every function of ours is called, and none of the calls meets such a fault',
   expect(await call('reset', { subscription: account.subscription, creditType: 'ai', key: 'period' })).toMatchObject({ outcome: 'reset' })
   await database.query("update creditgate.reservations set ended_at = ended_at - interval '400 days', created_at = created_at - interval '400 days' where state <> 'open'")
   expect(await call('prune', { olderThanDays: 30 })).toMatchObject({ outcome: 'pruned' })
+  await database.query('select creditgate_balance_of($1), creditgate_history($1, 5)', [account.user])
   await database.query('select creditgate_version(), creditgate.hold($1)', [JSON.stringify({ id: wide.id })])
   await database.query(`select set_config('request.jwt.claims', $1, true), creditgate_balance()`, [JSON.stringify({ sub: account.user })])
   await expectNoViolations(database)

@@ -12,7 +12,10 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const ENTRY_POINTS = ['commit', 'extend', 'prune', 'refund', 'reserve', 'reset', 'reverse', 'sweep', 'version'].map((name) => `creditgate_${name}`)
+const ENTRY_POINTS = ['balance_of', 'commit', 'extend', 'history', 'prune', 'refund', 'reserve', 'reset', 'reverse', 'sweep', 'version'].map((name) => `creditgate_${name}`)
+
+/** Of those that take no array of requests. */
+const PARAMETERS: Readonly<Record<string, object>> = { creditgate_balance_of: { subject: randomUUID() }, creditgate_history: { subject: randomUUID() }, creditgate_version: {} }
 
 /** Every function of ours, and every one in `public`, that a role may execute. */
 function listExecutable(role: string): Promise<string[]> {
@@ -98,7 +101,7 @@ describe('through the Data API', () => {
   it.each(['authenticated', 'anon'] as const)('refuses every entry point and every table to %s', async (role) => {
     const client = await api.createClient(role, role === 'authenticated' ? owner.user : undefined)
     for (const name of ENTRY_POINTS) {
-      const parameters = name === 'creditgate_version' ? {} : { requests: [{ id: randomUUID(), user: owner.user, amounts: { ai: 1 }, lease: 60 }] }
+      const parameters = PARAMETERS[name] ?? { requests: [{ id: randomUUID(), user: owner.user, amounts: { ai: 1 }, lease: 60 }] }
       expect((await client.rpc(name, parameters)).error?.code).toBe('42501')
     }
     for (const table of ['AICredits', 'LeadCredits', 'SkipTraceCredits', 'UserProfileSubscription']) {

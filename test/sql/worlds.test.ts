@@ -19,6 +19,8 @@ const OURS = [
   'authenticated: execute on function public.creditgate_balance()',
   'authenticated: usage on schema creditgate',
   ...ENTRY_POINTS.map((name) => `service_role: execute on function public.creditgate_${name}(requests jsonb)`),
+  'service_role: execute on function public.creditgate_balance_of(subject uuid)',
+  'service_role: execute on function public.creditgate_history(subject uuid, most integer)',
   'service_role: execute on function public.creditgate_version()',
 ]
 const TABLES = ['"UserProfileSubscription"', ...Object.values(CREDIT_TABLES)].map((name) => `public.${name}`)
@@ -104,6 +106,7 @@ describe.each(WORLDS)('through the Data API of a project whose default privilege
     for (const name of [...ENTRY_POINTS, 'version']) {
       expect((await client.rpc(`creditgate_${name}`, name === 'version' ? {} : { requests: [] })).error?.code).toBe('42501')
     }
+    for (const name of ['balance_of', 'history']) expect((await client.rpc(`creditgate_${name}`, { subject: randomUUID() })).error?.code).toBe('42501')
     for (const table of ['AICredits', 'LeadCredits', 'SkipTraceCredits', 'UserProfileSubscription']) {
       expect((await client.from(table).select()).error?.code).toBe('42501')
       expect((await client.from(table).update({ id: randomUUID() }).eq('id', randomUUID())).error?.code).toBe('42501')
