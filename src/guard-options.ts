@@ -93,7 +93,7 @@ const switchable = <Options extends z.ZodType>(options: Options, isOn: () => boo
   z.unknown().default(isOn).transform((given) => (given === true ? {} : given === false ? undefined : given)).pipe(options.optional())
 
 const groupCommit = z.strictObject({
-  maxBatch: whole(1, 1000).default(256),
+  maxBatch: whole(1, 1000).default(128),
   maxInFlight: whole(1, 16).default(2),
   maxWaiting: whole(1, 1_000_000).default(10_000),
 })

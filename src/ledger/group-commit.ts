@@ -6,7 +6,10 @@ import type { CommitRequest, ExtendRequest, Ledger, RefundRequest, ReserveReques
 
 /** How calls travel together. */
 export interface GroupCommitOptions {
-  /** How many elements one call carries at most, 1 to 1000. Default 256. */
+  /**
+   * How many elements one call carries at most, 1 to 1000. Default 128: where more than that are in flight, one array is at work
+   * while another is on its way. A larger one carries all of them at once, and the process and the database wait for each other.
+   */
   readonly maxBatch?: number
   /** How many calls of each operation are in flight at most, 1 to 16. Default 2: one at work, one on its way. */
   readonly maxInFlight?: number

@@ -8,6 +8,7 @@ import { formatMessage } from 'publint/utils'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assembleMigration } from '../../src/migration.ts'
+import { SCHEMA_VERSION } from '../../src/schema-version.ts'
 import { listPages, readPage, readSnippets } from '../docs/pages.ts'
 import { createSmallProject } from './kinds/small-project.ts'
 
@@ -188,7 +189,7 @@ describe('in a project with a framework', () => {
     import { createGuard } from 'creditgate'
     const [id, answer] = ['6f1ab1b6-8b0e-4bd5-9f7b-0c3a3a0f7b11', (outcome) => async ([request]) => [{ id: request.id, outcome, subscription: 's', amounts: { ai: 2 }, balances: {} }]]
     const identity = { verify: async (token) => token === 'good' ? { outcome: 'verified', user: { id, anonymous: false, clientId: undefined, claims: {} } } : { outcome: 'rejected' } }
-    const ledger = { reserve: answer('reserved'), commit: answer('committed'), refund: answer('refunded'), extend: answer('extended'), reverse: answer('reversed'), reset: answer('reset'), sweep: answer('swept'), prune: answer('pruned'), version: async () => ({ version: 4, creditTypes: ['ai'] }) }
+    const ledger = { reserve: answer('reserved'), commit: answer('committed'), refund: answer('refunded'), extend: answer('extended'), reverse: answer('reversed'), reset: answer('reset'), sweep: answer('swept'), prune: answer('pruned'), version: async () => ({ version: ${SCHEMA_VERSION}, creditTypes: ['ai'] }) }
     const done = new Promise((resolve) => globalThis.onEvent = (event) => event.type === 'settled' && resolve(event.outcome))
     const guard = createGuard({ identity, ledger, creditTypes: ['ai'], onEvent: (event) => globalThis.onEvent(event) })
     const headers = { Authorization: 'Bearer good' }`

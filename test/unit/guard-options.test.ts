@@ -21,7 +21,7 @@ describe("a guard's options", () => {
       settleBy: decideSettlement,
       mode: 'enforce',
       verifySession: false,
-      groupCommit: { maxBatch: 256, maxInFlight: 2, maxWaiting: 10_000 },
+      groupCommit: { maxBatch: 128, maxInFlight: 2, maxWaiting: 10_000 },
     })
   })
 
@@ -74,7 +74,7 @@ describe("a guard's options", () => {
   it('have group commit off on Cloudflare Workers, unless it is asked for', () => {
     vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
     expect(parseGuardOptions(ports).groupCommit).toBeUndefined()
-    expect(parseGuardOptions({ ...ports, groupCommit: true }).groupCommit).toEqual({ maxBatch: 256, maxInFlight: 2, maxWaiting: 10_000 })
+    expect(parseGuardOptions({ ...ports, groupCommit: true }).groupCommit).toEqual({ maxBatch: 128, maxInFlight: 2, maxWaiting: 10_000 })
     vi.unstubAllGlobals()
     expect(parseGuardOptions({ ...ports, groupCommit: { maxBatch: 8 } }).groupCommit).toEqual({ maxBatch: 8, maxInFlight: 2, maxWaiting: 10_000 })
     expect(parseGuardOptions({ ...ports, groupCommit: false }).groupCommit).toBeUndefined()
