@@ -11,13 +11,15 @@ import { ownerUrl, startCluster, superuserUrl, TEMPLATES } from '../test/support
 import { startDataApi } from '../test/support/data-api.ts'
 
 /**
- * A lone caller's reserve and commit, here and at another revision of git: `npm run bench:compare -- <revision>`. One
- * Postgres, a database for each, taking turns call by call, so that whatever else the machine does befalls both.
+ * A lone caller's reserve and commit, and arrays of 128 of them, here and at another revision of git:
+ * `npm run bench:compare -- <revision>`. One Postgres, a database for each, taking turns call by call, so that whatever else
+ * the machine does befalls both.
  */
 const [revision = 'HEAD', calls = '3000'] = process.argv.slice(2)
 const SIDES = [revision, 'here'] as const
 type Side = (typeof SIDES)[number]
 const WARM_UP = 200
+const ARRAY_LENGTH = 128
 const ACCOUNTS = Array.from({ length: 100 }, () => ({ user: randomUUID(), subscription: randomUUID() }))
 
 const cluster = await startCluster()
@@ -26,10 +28,13 @@ try {
   const migrations: Record<Side, string> = { [revision]: await assembleAt(revision), here: assembleMigration() }
   for (const [index, side] of SIDES.entries()) await createSide(`compare_${index}`, migrations[side] as string)
   console.log(`${calls} pairs each, ${revision} against the working tree; p50 in milliseconds\n`)
-  await compare('direct (pg)', (index) => {
+  const openDirect: Open = (index) => {
     const pool = new pg.Pool({ connectionString: ownerUrl(cluster.port, `compare_${index}`), max: 1 })
     return Promise.resolve({ ledger: postgresLedger(pool), close: () => pool.end() })
-  })
+  }
+  await compare('direct (pg)', openDirect)
+  await compare(`direct (pg), ${ARRAY_LENGTH} at once on one subscription`, openDirect, { length: ARRAY_LENGTH, accounts: 1 })
+  await compare(`direct (pg), ${ARRAY_LENGTH} at once on ${ACCOUNTS.length}`, openDirect, { length: ARRAY_LENGTH })
   await compare('Data API (supabase-js)', async (index) => {
     const api = await startDataApi(ownerUrl(cluster.port, `compare_${index}`))
     return { ledger: supabaseLedger(await api.createClient('service_role')), close: () => api.stop() }
@@ -62,16 +67,17 @@ async function createSide(name: string, migration: string): Promise<void> {
   await owner.end()
 }
 
-async function compare(path: string, open: (index: number) => Promise<{ readonly ledger: Ledger; close(): Promise<void> }>): Promise<void> {
+type Open = (index: number) => Promise<{ readonly ledger: Ledger; close(): Promise<void> }>
+
+async function compare(path: string, open: Open, { length = 1, accounts = ACCOUNTS.length } = {}): Promise<void> {
   const sides = await Promise.all(SIDES.map(async (side, index) => ({ side, ...(await open(index)), reserve: [] as number[], commit: [] as number[] })))
-  for (let call = 0; call < Number(calls) + WARM_UP; call += 1) {
+  for (let call = 0; call < Number(calls) / length + WARM_UP; call += 1) {
     for (const each of call % 2 === 0 ? sides : sides.toReversed()) {
-      const id = randomUUID()
-      const { user } = ACCOUNTS[call % ACCOUNTS.length] as (typeof ACCOUNTS)[number]
+      const requests = Array.from({ length }, (_, place) => ({ id: randomUUID(), user: ACCOUNTS[(call + place) % accounts]?.user as string, amounts: { ai: 1 } }))
       const started = performance.now()
-      await each.ledger.reserve([{ id, user, amounts: { ai: 1 }, lease: 60 }])
+      await each.ledger.reserve(requests.map((request) => ({ ...request, lease: 60 })))
       const reserved = performance.now()
-      await each.ledger.commit([{ id, user, amounts: { ai: 1 } }])
+      await each.ledger.commit(requests)
       if (call < WARM_UP) continue
       each.reserve.push(reserved - started)
       each.commit.push(performance.now() - reserved)
