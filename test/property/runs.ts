@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { expect } from 'vitest'
 
 /** What 1 in CREDITGATE_RUNS_FACTOR stands for is CI; 25 is the long run. */
 const LONG_RUN_FACTOR = 25
@@ -20,6 +21,18 @@ export function createRuns(property: string, { ci, long }: RunCounts): fc.Parame
   const path = process.env['CREDITGATE_PATH']
   console.info(`${property}: ${numRuns} runs, CREDITGATE_SEED=${seed}${path === undefined ? '' : ` CREDITGATE_PATH=${path}`}`)
   return { seed, numRuns, ...(path === undefined ? {} : { path }) }
+}
+
+/**
+ * A property that seldom meets what it is about proves little: each thing is seen as often as its share of the runs asks for, less what
+ * chance may take, six deviations of it. A bound that lies near the share itself would fail one run in ten with nothing wrong.
+ */
+export function expectSeen<Name extends string>({ numRuns = 0 }: fc.Parameters<unknown>, seen: Readonly<Record<Name, number>>, shares: Readonly<Record<NoInfer<Name>, number>>): void {
+  console.info(JSON.stringify({ runs: numRuns, seen }))
+  for (const [name, share] of Object.entries<number>(shares)) {
+    const expected = numRuns * share
+    expect(seen[name as Name], `${name}, of ${numRuns} runs`).toBeGreaterThanOrEqual(Math.max(1, Math.floor(expected - 6 * Math.sqrt(expected))))
+  }
 }
 
 export const replayPath: { readonly replayPath?: string } =
