@@ -131,8 +131,8 @@ it('to commit k of n is to reserve k and commit it all', { timeout }, async () =
 const shortly = createSteps({ reserve: 3, extend: 1 }, 6).map(drawOnLeadAlone)
 /** Of two types only the last one grows, so that the rows are drawn from in the order of a single reserve. */
 const grown = fc.oneof(
-  fc.tuple(fc.nat({ max: 6 }), fc.integer({ min: 1, max: 18 })).map(([ai, more]) => ({ reserved: { ai }, wanted: { ai: ai + more } })),
-  fc.tuple(fc.nat({ max: 6 }), fc.nat({ max: 4 }), fc.integer({ min: 1, max: 12 })).map(([ai, lead, more]) => ({ reserved: { ai, lead }, wanted: { ai, lead: lead + more } })),
+  { weight: 2, arbitrary: fc.tuple(fc.nat({ max: 6 }), fc.integer({ min: 1, max: 36 })).map(([ai, more]) => ({ reserved: { ai }, wanted: { ai: ai + more } })) },
+  { weight: 1, arbitrary: fc.tuple(fc.nat({ max: 6 }), fc.nat({ max: 4 }), fc.integer({ min: 1, max: 6 })).map(([ai, lead, more]) => ({ reserved: { ai, lead }, wanted: { ai, lead: lead + more } })) },
 )
 
 it('to commit more is to reserve as much, or where there is not enough of it to commit what is held', { timeout }, async () => {
@@ -158,12 +158,12 @@ it('to commit more is to reserve as much, or where there is not enough of it to 
   })
   const runs = createRuns('commit more', FEWER_RUNS)
   await fc.assert(property, runs)
-  expectSeen(runs, seen, { more: 0.6, clamped: 0.13 })
+  expectSeen(runs, seen, { more: 0.5, clamped: 0.27 })
 })
 
 it('to reserve what is affordable is to reserve what is left, or nothing where that is too little', { timeout }, async () => {
   const seen = { whole: 0, part: 0, refused: 0 }
-  const property = fc.asyncProperty(twoKinds, before, fc.integer({ min: 1, max: 18 }), fc.nat({ max: 12 }), during, after, async (rows, first, ai, least, meanwhile, then) => {
+  const property = fc.asyncProperty(twoKinds, before, fc.integer({ min: 1, max: 100 }), fc.nat({ max: 16 }), during, after, async (rows, first, ai, least, meanwhile, then) => {
     const twins = await openTwins()
     const [one, other] = twins
     await playAll(twins, [...rows.steps, ...first.steps])
@@ -185,7 +185,7 @@ it('to reserve what is affordable is to reserve what is left, or nothing where t
   })
   const runs = createRuns('reserve what is affordable', FEWER_RUNS)
   await fc.assert(property, runs)
-  expectSeen(runs, seen, { whole: 0.55, part: 0.13, refused: 0.15 })
+  expectSeen(runs, seen, { whole: 0.35, part: 0.27, refused: 0.27 })
 })
 
 it('a dry run changes nothing, and answers what its reserve is answered', { timeout }, async () => {
@@ -212,7 +212,7 @@ it('a dry run changes nothing, and answers what its reserve is answered', { time
   })
   const runs = createRuns('dry run', FEWER_RUNS)
   await fc.assert(property, runs)
-  expectSeen(runs, { tried }, { tried: 1 })
+  expectSeen(runs, { tried }, { tried: 1.6 })
 })
 
 it('every operation done twice is done once', { timeout }, async () => {

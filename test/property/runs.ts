@@ -25,7 +25,7 @@ export function createRuns(property: string, { ci, long }: RunCounts): fc.Parame
 
 /**
  * A property that seldom meets what it is about proves little: each thing is seen as often as its share of the runs asks for, less what
- * chance may take, six deviations of it. A bound that lies near the share itself would fail one run in ten with nothing wrong.
+ * chance may take, five deviations of it: a bound that lies near the share itself would fail one run in ten with nothing wrong.
  */
 export function expectSeen<Name extends string>({ numRuns = 0 }: fc.Parameters<unknown>, seen: Readonly<Record<Name, number>>, shares: Readonly<Record<NoInfer<Name>, number>>): void {
   console.info(JSON.stringify({ runs: numRuns, seen }))
@@ -33,7 +33,7 @@ export function expectSeen<Name extends string>({ numRuns = 0 }: fc.Parameters<u
     const expected = numRuns * share
     // Of what a run sees once or not at all; what it may see several times has a share that leaves room.
     const deviation = Math.sqrt(expected * (share < 1 ? 1 - share : 1))
-    expect(seen[name as Name], `${name}, of ${numRuns} runs`).toBeGreaterThanOrEqual(Math.max(1, Math.floor(expected - 6 * deviation)))
+    expect(seen[name as Name], `${name}, of ${numRuns} runs`).toBeGreaterThanOrEqual(Math.max(1, Math.floor(expected - 5 * deviation)))
   }
 }
 
