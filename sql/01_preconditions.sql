@@ -29,11 +29,14 @@ begin
 end
 $$;
 
--- On a database in use, calls lock our tables and views in orders of their own. Everything of ours is locked here at once,
--- and let go and tried again sooner than Postgres would call it a deadlock (deadlock_timeout, 1 s), which ends either side.
+-- Everything of ours is locked here at once, in the order in which calls and readers come to it: who waits for the first
+-- holds none of the others, so that a database in use without a pause is migrated too. A sweep has another order; for its
+-- sake, and that of people's own statements, all is let go and tried again sooner than Postgres would call it a deadlock
+-- (deadlock_timeout, 1 s), which ends either side.
 do $$
 declare
   before constant text := current_setting('lock_timeout');
+  places constant text[] := array['violations', 'allocations', 'due_rows', 'credit_rows', 'credit_types', 'reservations', 'acts', 'adjustments', 'responses'];
   relation record;
 begin
   perform set_config('lock_timeout', '100ms', true);
@@ -41,7 +44,8 @@ begin
     begin
       for relation in
         select c.oid::regclass as name, c.relkind = 'v' as is_view from pg_catalog.pg_class c
-        where c.relnamespace = to_regnamespace('creditgate') and c.relkind in ('r', 'v') order by c.relname
+        where c.relnamespace = to_regnamespace('creditgate') and c.relkind in ('r', 'v')
+        order by array_position(places, c.relname::text), c.relname
       loop
         -- "lock table" of a view would lock the user's tables behind it too.
         execute format(case when relation.is_view then 'alter view %s set (security_invoker = true)'
