@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
-import { postgresLedger, supabaseLedger, type Ledger } from 'creditgate'
+import * as here from 'creditgate'
+import type { Ledger } from 'creditgate'
 import { assembleMigration } from '../src/migration.ts'
 import { ownerUrl, startCluster, superuserUrl, TEMPLATES } from '../test/support/cluster.ts'
 import { startDataApi } from '../test/support/data-api.ts'
@@ -17,7 +18,7 @@ import { startDataApi } from '../test/support/data-api.ts'
  */
 const [revision = 'HEAD', calls = '3000'] = process.argv.slice(2)
 const SIDES = [revision, 'here'] as const
-type Side = (typeof SIDES)[number]
+type Library = Pick<typeof here, 'postgresLedger' | 'supabaseLedger'> & { assembleMigration(): string }
 const WARM_UP = 200
 const ARRAY_LENGTH = 128
 const ACCOUNTS = Array.from({ length: 100 }, () => ({ user: randomUUID(), subscription: randomUUID() }))
@@ -25,31 +26,32 @@ const ACCOUNTS = Array.from({ length: 100 }, () => ({ user: randomUUID(), subscr
 const cluster = await startCluster()
 const folder = mkdtempSync(join(tmpdir(), 'creditgate-compare-'))
 try {
-  const migrations: Record<Side, string> = { [revision]: await assembleAt(revision), here: assembleMigration() }
-  for (const [index, side] of SIDES.entries()) await createSide(`compare_${index}`, migrations[side] as string)
+  const libraries: readonly Library[] = [await importAt(revision), { ...here, assembleMigration }]
+  const libraryOf = (index: number) => libraries[index] as Library
+  for (const [index, library] of libraries.entries()) await createSide(`compare_${index}`, library.assembleMigration())
   console.log(`${calls} pairs each, ${revision} against the working tree; p50 in milliseconds\n`)
   const openDirect: Open = (index) => {
     const pool = new pg.Pool({ connectionString: ownerUrl(cluster.port, `compare_${index}`), max: 1 })
-    return Promise.resolve({ ledger: postgresLedger(pool), close: () => pool.end() })
+    return Promise.resolve({ ledger: libraryOf(index).postgresLedger(pool), close: () => pool.end() })
   }
   await compare('direct (pg)', openDirect)
   await compare(`direct (pg), ${ARRAY_LENGTH} at once on one subscription`, openDirect, { length: ARRAY_LENGTH, accounts: 1 })
   await compare(`direct (pg), ${ARRAY_LENGTH} at once on ${ACCOUNTS.length}`, openDirect, { length: ARRAY_LENGTH })
   await compare('Data API (supabase-js)', async (index) => {
     const api = await startDataApi(ownerUrl(cluster.port, `compare_${index}`))
-    return { ledger: supabaseLedger(await api.createClient('service_role')), close: () => api.stop() }
+    return { ledger: libraryOf(index).supabaseLedger(await api.createClient('service_role')), close: () => api.stop() }
   })
 } finally {
   await cluster.stop()
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** The migration as that revision assembles it, from its own files. */
-async function assembleAt(git: string): Promise<string> {
+/** The library as it was at that revision, and its migration. */
+async function importAt(git: string): Promise<Library> {
   execFileSync('sh', ['-c', `git archive ${JSON.stringify(git)} src sql package.json | tar -x -C ${JSON.stringify(folder)}`])
   symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'))
-  const module = (await import(pathToFileURL(join(folder, 'src/migration.ts')).href)) as { assembleMigration(): string }
-  return module.assembleMigration()
+  const load = (file: string) => import(pathToFileURL(join(folder, file)).href) as Promise<Library>
+  return { ...(await load('src/index.ts')), ...(await load('src/migration.ts')) }
 }
 
 async function createSide(name: string, migration: string): Promise<void> {

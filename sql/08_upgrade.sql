@@ -25,5 +25,11 @@ begin
     -- It returns one row now, instead of two columns of which one is a row.
     drop function if exists creditgate.try_lock_row(text, uuid);
   end if;
+
+  -- Of version 5 itself, before requests could stand in columns: they return more now.
+  if to_regprocedure('creditgate.read_reserves(jsonb)') is null then
+    drop function if exists creditgate.reserve_all(jsonb), creditgate.settle_all(text, jsonb), creditgate.commit_all(uuid[], uuid[], jsonb[], uuid[]),
+      creditgate.give_back_rest(text, uuid[], uuid[], jsonb[], uuid[], bigint[]);
+  end if;
 end
 $$;

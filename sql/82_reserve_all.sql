@@ -7,13 +7,15 @@
 --   the ledger has not met, or one whose cycle is over;
 -- - whatever stands behind such an element in its subscription: who asks first is answered first.
 --
+-- Requests that stand in columns are answered in columns; '' is then the answer of an element that stands there.
+--
 -- Raises an error, with nothing done, where an element is malformed, two have one id, an id is known already, or a row is in
 -- another writer's hands. `busy`: the subscriptions that could not be locked.
 --
 -- Few small statements over arrays and a plain loop between them, not one large statement: an array of 256 takes half as long
 -- that way. Joins are hashed, index look-ups are subqueries: the planner cannot know that an
 -- array has 256 places, and not 10.
-create or replace function creditgate.reserve_all(requests jsonb, out answers text[], out subscriptions uuid[], out busy uuid[])
+create or replace function creditgate.reserve_all(requests jsonb, out answers text[], out subscriptions uuid[], out busy uuid[], out columns text)
 language plpgsql volatile
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -21,6 +23,7 @@ set jit = off
 set enable_nestloop = off
 as $$
 declare
+  in_columns constant boolean := jsonb_typeof(requests) = 'object';
   -- Of each element, by position.
   ids uuid[]; spenders uuid[]; types text[]; needs integer[]; leases integer[]; amounts jsonb[]; keys text[]; fingerprints text[];
   fits boolean[];                            -- null: all do
@@ -32,42 +35,11 @@ declare
   group_types text[]; owners uuid[]; row_ids uuid[]; cycles integer[]; used_figures integer[]; headrooms bigint[]; spendable bigint[];
   unlimited boolean[]; resets timestamptz[]; plain boolean[]; demand bigint[]; resets_in text[]; resets_at text[];
   type_name text;
-  well_formed boolean;
   now timestamptz;
   at integer;
 begin
-  -- In the order of the array, as nothing here sorts.
-  select array_agg(r.id), array_agg(r.spender), array_agg(r.credit_type), array_agg(r.need), array_agg(r.lease), array_agg(r.amounts),
-         array_agg(r.idempotency ->> 'key'), array_agg(r.idempotency ->> 'fingerprint'),
-         bool_and(coalesce(r.id::text = r.given_id and r.spender::text = r.given_user, false) and coalesce(r.lease between 1 and 900, false)
-           and r.amounts is not null and coalesce(r.need >= 0, r.credit_type is null)
-           and (r.idempotency is null
-                or (creditgate.is_key(r.idempotency -> 'key') and creditgate.is_key(r.idempotency -> 'fingerprint'))))
-         -- What is null is absent for a record, but malformed for the plain way.
-         and not jsonb_path_exists(requests, '$[*] ? (@.idempotency == null)')
-  into ids, spenders, types, needs, leases, amounts, keys, fingerprints, well_formed
-  from (
-    select t.id as given_id, t.id::uuid, t."user" as given_user, t."user"::uuid as spender, t.credit_type, (t.amounts -> t.credit_type)::text::integer as need,
-           t.lease::text::integer, t.amounts, t.idempotency
-    from (
-      select e.*,
-             case
-               -- {{each type}}
-               when e.amounts ? {{type}} and e.amounts - {{type}} = '{}' then {{type}}
-               -- {{end}}
-             end as credit_type
-      from jsonb_to_recordset(requests) as e (id text, "user" text, amounts jsonb, lease jsonb, idempotency jsonb) offset 0
-    ) t
-    offset 0
-  ) r;
-  if not well_formed or (select count(distinct i.id) from unnest(ids) as i (id)) < cardinality(ids) then
-    raise exception 'creditgate: an element is malformed, or two have one id' using errcode = '22023';
-  end if;
-
-  if requests @? '$[*] ? (exists (@.least) || exists (@.session) || exists (@.dryRun))' then
-    types := array(select case when not e.value ?| array['least', 'session', 'dryRun'] then types[e.n] end
-                   from jsonb_array_elements(requests) with ordinality as e (value, n) order by e.n);
-  end if;
+  select r.ids, r.spenders, r.types, r.needs, r.leases, r.amounts, r.keys, r.fingerprints
+  into ids, spenders, types, needs, leases, amounts, keys, fingerprints from creditgate.read_reserves(requests) r;
 
   subscriptions := creditgate.subscriptions_of_users(spenders);
   busy := creditgate.lock_subscriptions(subscriptions);
@@ -124,11 +96,12 @@ begin
     raise exception 'creditgate: an id is known already' using errcode = 'unique_violation';
   end if;
 
-  -- As text, which is cheaper than building JSON.
+  -- As text, which is cheaper than building JSON. In columns there is no place for a type of which there is no row.
   select array_agg(case
            when e.refused is null or not plain[e.at] then null
            when e.refused then concat('{"id":"', e.id, '","outcome":"insufficient","creditType":', to_json(types[e.n]), ',"required":', needs[e.n],
                                       ',"available":', e.remaining, ',"resetsAt":', coalesce(resets_at[e.at], 'null'), '}')
+           when in_columns and e.at is not null then ''
            else concat('{"id":"', e.id, '","outcome":"reserved","subscription":"', subscriptions[e.n], '","amounts":', amounts[e.n], ',"balances":{',
                        to_json(types[e.n]) || ':{"remaining":' || case when unlimited[e.at] then 'null' else e.remaining::text end
                          || ',"resetsIn":' || resets_in[e.at] || ',"resetsAt":' || resets_at[e.at] || '}', -- null: there is no row of the type
@@ -136,6 +109,18 @@ begin
          end)
   into answers
   from unnest(ids, group_of, refused, left_after) with ordinality as e (id, at, refused, remaining, n);
+
+  if in_columns then
+    select concat('"outcome":"reserved","ids":', array_to_json(array_agg(c.id)), ',"subscriptions":', array_to_json(array_agg(c.subscription)),
+                  ',"remaining":', array_to_json(array_agg(case when not unlimited[c.at] then c.remaining end)),
+                  ',"resetsIn":[', string_agg(coalesce(resets_in[c.at], 'null'), ','), '],"resetsAt":[', string_agg(coalesce(resets_at[c.at], 'null'), ','), ']')
+    into columns
+    from (
+      select case when e.answer = '' then e.id end as id, case when e.answer = '' then e.subscription end as subscription,
+             case when e.answer = '' then e.at end as at, e.remaining
+      from unnest(answers, ids, subscriptions, group_of, left_after) as e (answer, id, subscription, at, remaining)
+    ) c;
+  end if;
 end
 $$;
 revoke all on function creditgate.reserve_all(jsonb) from public, anon, authenticated, service_role;

@@ -1,6 +1,6 @@
 -- Ends those commits of an array that keep all they hold, which is nearly every one, with one guarded update. Returns which
--- they are, by position, and their answers as JSON. The caller has locked `held`, each element's subscription; null: it has not.
-create or replace function creditgate.commit_all(ids uuid[], spenders uuid[], asked_amounts jsonb[], held uuid[], out positions bigint[], out answers text[])
+-- they are, by position, and what they keep. The caller has locked `held`, each element's subscription; null: it has not.
+create or replace function creditgate.commit_all(ids uuid[], spenders uuid[], asked_amounts jsonb[], held uuid[], out positions bigint[], out kept jsonb[])
 language plpgsql volatile
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -20,9 +20,9 @@ begin
       and (a.spender is null or r.user_id = a.spender)
       and (a.amounts is null or a.amounts = r.amounts
            or (jsonb_typeof(a.amounts) = 'number' and r.amounts = jsonb_build_object(coalesce((r.allocations[1]).credit_type, ''), a.amounts)))
-    returning a.n, '{"id":"' || r.id || '","outcome":"committed","amounts":' || r.amounts || '}' as answer
+    returning a.n, r.amounts
   )
-  select array_agg(c.n), array_agg(c.answer) into positions, answers from committed c;
+  select array_agg(c.n), array_agg(c.amounts) into positions, kept from committed c;
 end
 $$;
 revoke all on function creditgate.commit_all(uuid[], uuid[], jsonb[], uuid[]) from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- Ends refunds of an array, and commits that keep a part of one allocation, in one pass; leaves out the `settled` positions.
--- Returns which they are, by position, and their answers as JSON. The caller has locked `held`, each element's subscription;
+-- Returns which they are, by position, and what commits keep. The caller has locked `held`, each element's subscription;
 -- null: it has not. Raises lock_not_available where another writer holds a row.
 create or replace function creditgate.give_back_rest(operation text, ids uuid[], spenders uuid[], amounts jsonb[], held uuid[], settled bigint[],
-                                                     out positions bigint[], out answers text[])
+                                                     out positions bigint[], out kept jsonb[])
 language plpgsql volatile
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -21,9 +21,7 @@ begin
   asked := array(select a.id from unnest(ids) with ordinality as a (id, n) left join unnest(settled) as s (n) on s.n = a.n where s.n is null);
   select array_agg(r) into found_reservations from creditgate.reservations r where r.id = any (asked);
 
-  select array_agg(d.n), array_agg(d.id), array_agg(d.keep),
-         array_agg('{"id":"' || d.id || case when operation = 'refund' then '","outcome":"refunded"}' else '","outcome":"committed","amounts":' || d.amounts::text || '}' end)
-  into positions, ending, keeps, answers
+  select array_agg(d.n), array_agg(d.id), array_agg(d.keep), array_agg(d.amounts) into positions, ending, keeps, kept
   from (
     select p.n, p.id, p.amounts,
            case when operation = 'refund' then 0 else (p.amounts ->> p.credit_type)::integer end as keep

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { readCommitted, readReserved } from './common-answers.ts'
+import { commitColumns, refundColumns, reserveColumns, type ColumnForm, type Columns } from './columns.ts'
 import { LedgerFault } from './fault.ts'
 import { answers, schemaVersion, type Ledger } from './ledger.ts'
 
@@ -7,18 +7,21 @@ import { answers, schemaVersion, type Ledger } from './ledger.ts'
  * Carries one call to the database and brings back what the function returned, unread.
  * Rejects with a `LedgerFault`. This is all that a new kind of connection has to provide.
  */
-export type Call = (name: `creditgate_${keyof typeof answers | 'version'}`, requests: readonly object[] | undefined, signal: AbortSignal | undefined) => Promise<unknown>
+export type Call = (name: `creditgate_${keyof typeof answers | 'version'}`, requests: readonly object[] | Columns | undefined, signal: AbortSignal | undefined) => Promise<unknown>
 
 /** Makes a ledger of a way to call the database. Trusts only answers of the full expected shape that echo what was asked about. */
 export function createLedger(call: Call): Ledger {
-  function operation<Answer extends object>(name: keyof typeof answers, shape: z.ZodType<Answer>, readCommon?: (raw: unknown) => Answer | undefined) {
+  function operation<Request extends object, Answer extends object>(name: keyof typeof answers, shape: z.ZodType<Answer>, form?: ColumnForm<Request, Answer>) {
     const [echo, subject] = name === 'reset' ? (['subscription', 'subscription'] as const) : (['id', 'reservation'] as const)
-    return async (requests: readonly object[], signal?: AbortSignal): Promise<readonly Answer[]> => {
+    return async (requests: readonly Request[], signal?: AbortSignal): Promise<readonly Answer[]> => {
       if (requests.length === 0) return []
-      const raw = await call(`creditgate_${name}`, requests, signal)
-      if (!Array.isArray(raw) || raw.length !== requests.length) throw createBadAnswer(name)
+      const columns = requests.length > 1 ? form?.encode(requests) : undefined
+      const raw = await call(`creditgate_${name}`, columns ?? requests, signal)
+      const decoded = columns === undefined ? undefined : form?.decode(raw, requests)
+      if (decoded === undefined && (!Array.isArray(raw) || raw.length !== requests.length)) throw createBadAnswer(name)
+      const { succeeded, others } = decoded ?? { succeeded: [], others: raw as readonly unknown[] }
       return requests.map((request: Echo, index) => {
-        const answer: (Answer & Echo) | undefined = readCommon?.(raw[index]) ?? shape.safeParse(raw[index]).data
+        const answer: (Answer & Echo) | undefined = succeeded[index] ?? shape.safeParse(others[index]).data
         if (answer === undefined) throw createBadAnswer(name)
         if (request[echo] !== undefined && answer[echo] !== request[echo]) throw createBadAnswer(name, `for another ${subject}`)
         return answer
@@ -32,9 +35,9 @@ export function createLedger(call: Call): Ledger {
   }
 
   return Object.freeze({
-    reserve: operation('reserve', answers.reserve, readReserved),
-    commit: operation('commit', answers.commit, readCommitted),
-    refund: operation('refund', answers.refund),
+    reserve: operation('reserve', answers.reserve, reserveColumns),
+    commit: operation('commit', answers.commit, commitColumns),
+    refund: operation('refund', answers.refund, refundColumns),
     extend: operation('extend', answers.extend),
     reverse: operation('reverse', answers.reverse),
     reset: operation('reset', answers.reset),

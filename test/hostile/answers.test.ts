@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { createCreditsHeaders } from '../../src/headers.ts'
-import { readCommitted, readReserved } from '../../src/ledger/common-answers.ts'
+import { commitColumns, refundColumns, reserveColumns } from '../../src/ledger/columns.ts'
 import { createLedger } from '../../src/ledger/create-ledger.ts'
 import { LedgerFault } from '../../src/ledger/fault.ts'
 import { answers, type Ledger } from '../../src/ledger/ledger.ts'
@@ -39,21 +39,51 @@ describe('an answer of the database', () => {
     }
   }
 
-  it('that is read by hand is what the schema makes of it', { timeout: TIME }, () => {
+  const inColumns = fc.constantFrom(
+    JSON.stringify({ outcome: 'reserved', ids: ['i', 'j'], subscriptions: ['s', 't'], remaining: [97, null], resetsIn: [3600, null], resetsAt: ['2026-12-01T00:00:00Z', null], rest: {} }),
+    JSON.stringify({ outcome: 'reserved', ids: ['i', null], subscriptions: ['s', null], remaining: [97, null], resetsIn: [3600, null], resetsAt: [null, null], rest: { 1: { id: 'j', outcome: 'no_subscription' } } }),
+    JSON.stringify({ outcome: 'committed', ids: ['i', null], rest: { 1: { id: 'j', outcome: 'expired' } } }),
+    JSON.stringify({ outcome: 'refunded', ids: ['i', 'j'], rest: {} }),
+  )
+  const asked = ['i', 'j'].map((id) => ({ id, user: 'u', amounts: { ai: 2 }, lease: 60 }))
+
+  it('that stands in columns is what the schema would make of it', { timeout: TIME }, () => {
     let read = 0
     fc.assert(
-      fc.property(bytesOf(texts), (text) => {
+      fc.property(bytesOf(inColumns), (text) => {
         const raw = parse(text)
-        for (const [byHand, schema] of [[readReserved, answers.reserve], [readCommitted, answers.commit]] as const) {
-          const given = expectQuick(() => byHand(raw))
-          if (given === undefined) continue
-          read += 1
-          expect(schema.safeParse(raw)).toEqual({ success: true, data: given })
+        for (const [form, schema] of [[reserveColumns, answers.reserve], [commitColumns, answers.commit], [refundColumns, answers.refund]] as const) {
+          for (const answer of expectQuick(() => form.decode(raw, asked))?.succeeded ?? []) {
+            if (answer === undefined) continue
+            read += 1
+            expect(schema.safeParse(answer)).toEqual({ success: true, data: answer })
+          }
         }
       }),
-      createRuns('answers by hand', MANY),
+      createRuns('answers in columns', MANY),
     )
     expect(read).toBeGreaterThan(1000)
+  })
+
+  it('to several requests is about each of them, or a fault that says nothing is known', { timeout: TIME }, async () => {
+    let raw: unknown
+    const ledger = createLedger(() => Promise.resolve(raw))
+    let answered = 0
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('reserve', 'commit', 'refund'), bytesOf(inColumns).map(parse), async (operation, given) => {
+        raw = given
+        try {
+          const two = operation === 'reserve' ? await ledger.reserve(asked) : operation === 'commit' ? await ledger.commit(asked.map(({ id, user, amounts }) => ({ id, user, amounts }))) : await ledger.refund(asked.map(({ id, user }) => ({ id, user })))
+          expect(two.map(({ id }) => id)).toEqual(['i', 'j'])
+          answered += 1
+        } catch (error) {
+          if (!(error instanceof LedgerFault)) throw error
+          expect([error.kind, error.code]).toEqual(['unknown', 'bad-answer'])
+        }
+      }),
+      createRuns('answers to several', MANY),
+    )
+    expect(answered).toBeGreaterThan(1000)
   })
 
   it('is one about what was asked, or a fault that says nothing is known', { timeout: TIME }, async () => {

@@ -12,6 +12,14 @@ export const codeMutants: readonly Mutant[] = [
     caughtBy: [test('unit/ledger/create-ledger', "another reservation's answer")],
   },
   {
+    name: 'what has no column is left out',
+    file: 'src/ledger/columns.ts',
+    find: '!members.includes(member) && ',
+    replace: "member === '' && ",
+    cheap: true,
+    caughtBy: [test('unit/ledger/columns', 'stay objects where one asks for more')],
+  },
+  {
     name: 'a lost connection counts as nothing executed',
     file: 'src/ledger/fault.ts',
     find: "'40P01', // deadlock",

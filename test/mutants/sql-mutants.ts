@@ -79,6 +79,28 @@ export const sqlMutants: readonly Mutant[] = [
     caughtBy: [test('sql/arrays', 'a lease has let go')],
   },
   {
+    name: 'a column takes amounts in text',
+    file: 'sql/81_read_reserves.sql',
+    find: "to_jsonb(c.amounts) = requests -> 'amounts' and ",
+    replace: '',
+    caughtBy: [test('sql/columns', 'an amount in text')],
+  },
+  {
+    name: 'a reserve that was refused stands among those that succeeded',
+    file: 'sql/82_reserve_all.sql',
+    find: "case when e.answer = '' then e.id end as id",
+    replace: 'e.id as id',
+    cheap: true,
+    caughtBy: [test('sql/columns', 'by their places')],
+  },
+  {
+    name: 'a settlement that was not carried out stands among those that were',
+    file: 'sql/85_settle_all.sql',
+    find: "case when a.answer = '' then a.id end",
+    replace: 'a.id',
+    caughtBy: [test('sql/columns', 'was asked twice or exceeds')],
+  },
+  {
     name: 'more is held than is allotted',
     file: 'sql/39_headroom.sql',
     find: 'coalesce(credit.allotted, 2147483647)::bigint',

@@ -24,8 +24,14 @@ export interface FaultyCall {
 /** So often a late call is passed over, for what came after it to arrive before it. */
 const LATE_STOPS = 10
 
-function createGarbage(kind: number, requests: readonly { readonly id?: unknown }[]): unknown {
-  const [id] = requests.map((request) => request.id)
+type Requests = Exclude<Parameters<Call>[1], undefined>
+
+/** Of requests as objects, or in columns. */
+function readIds(requests: Requests): readonly unknown[] {
+  return 'ids' in requests ? (requests['ids'] ?? []) : (requests as readonly { readonly id?: unknown }[]).map(({ id }) => id)
+}
+
+function createGarbage(kind: number, [id]: readonly unknown[]): unknown {
   const garbage = [null, [], [{ id }], [{ id: '', outcome: 'committed', amounts: { ai: 0 } }], [{ id: '', outcome: 'refunded' }], '<html>', [{ id, outcome: 'reserved' }], [{ id, outcome: 'done' }]]
   return garbage[kind % garbage.length]
 }
@@ -44,7 +50,7 @@ export function createFaultyCall(
   let calls = 0
 
   const pass = (label: string) => scheduler.schedule(Promise.resolve(), label)
-  const execute = async (name: string, requests: readonly object[] | undefined): Promise<unknown> => {
+  const execute = async (name: string, requests: Requests | undefined): Promise<unknown> => {
     try {
       const parameter = requests === undefined ? '' : '$1::text::jsonb'
       const [row] = await track(database.query<{ answer: unknown }>(`select public.${name}(${parameter}) as answer`, requests === undefined ? [] : [JSON.stringify(requests)]))
@@ -60,13 +66,14 @@ export function createFaultyCall(
     await pass(`${label} arrives`)
   }
 
-  async function travel(name: string, requests: readonly { readonly id?: unknown }[], fault: CallFault): Promise<unknown> {
+  async function travel(name: string, requests: Requests, fault: CallFault): Promise<unknown> {
     calls += 1
+    const ids = readIds(requests)
     const label = `${name.replace('creditgate_', '')} ${calls}`
     const lost = () => new LedgerFault('unknown', 'connection', `${label} is lost`)
     if (fault === 'locked') {
       await pass(`${label} meets a lock`)
-      return requests.map(({ id }) => ({ id, outcome: 'failed', code: '55P03' }))
+      return ids.map((id) => ({ id, outcome: 'failed', code: '55P03' }))
     }
     if (fault === 'request lost') {
       await pass(`${label} is lost`)
@@ -74,7 +81,7 @@ export function createFaultyCall(
     }
     if (fault === 'garbage instead') {
       await pass(`${label} is answered: ${fault}`)
-      return createGarbage(calls, requests)
+      return createGarbage(calls, ids)
     }
     const execution = arrive(label, fault === 'late' ? LATE_STOPS : 0).then(() => execute(name, requests))
     execution.catch(() => undefined)
@@ -86,7 +93,7 @@ export function createFaultyCall(
     if (fault === 'silent') return new Promise(() => undefined)
     await pass(`${label} is answered${fault === 'none' ? '' : `: ${fault}`}`)
     if (fault === 'reply lost') throw lost()
-    return fault === 'garbage' ? createGarbage(calls, requests) : answer
+    return fault === 'garbage' ? createGarbage(calls, ids) : answer
   }
 
   return {
@@ -94,9 +101,8 @@ export function createFaultyCall(
     thrown,
     call(name, requests, signal) {
       if (name === 'creditgate_version' || requests === undefined) return execute(name, requests)
-      const asked = requests as readonly { readonly id?: unknown }[]
-      if (name === 'creditgate_reserve') asked.forEach(({ id }) => reservations.push(String(id)))
-      return abandonOn(signal, travel(name, asked, waiting.shift() ?? 'none'))
+      if (name === 'creditgate_reserve') reservations.push(...readIds(requests).map(String))
+      return abandonOn(signal, travel(name, requests, waiting.shift() ?? 'none'))
     },
   }
 }

@@ -198,4 +198,39 @@ describe('however long the history', () => {
       client.release()
     }
   })
+
+  it('no array and no lone call reads again what has ended since the last vacuum, also in a table that nobody has analyzed', async () => {
+    const young = await createDatabase()
+    try {
+      const account = await createAccount(young)
+      await addCredits(young, account, { allotted: 1_000_000 })
+      const requests = (length: number) => JSON.stringify(Array.from({ length }, () => reserveOf(account)))
+      // All at once, so that no vacuum comes between.
+      await young.query(
+        `insert into creditgate.reservations (id, subscription_id, user_id, state, amounts, allocations, lease_until, created_at)
+         select gen_random_uuid(), $1, $2, 'open', '{"ai": 0}', '{}', now() + interval '1 minute', now() from generate_series(1, 100000)`,
+        [account.subscription, account.user],
+      )
+      await young.query(`update creditgate.reservations set state = 'refunded', ended_at = now()`)
+      const client = await young.pool.connect()
+      try {
+        const countRead = async () => {
+          await client.query('select pg_stat_force_next_flush()')
+          return (await client.query<{ read: number }>("select idx_tup_read::int as read from pg_stat_user_indexes where indexrelname = 'reservations_open'")).rows[0]?.read ?? NaN
+        }
+        const ask = async () => {
+          for (const length of [2, 1]) await client.query('select public.creditgate_reserve($1::text::jsonb)', [requests(length)])
+          await client.query('select creditgate_balance_of($1)', [account.user])
+        }
+        for (let count = 0; count < 3; count += 1) await ask()
+        const before = await countRead()
+        for (let count = 0; count < 5; count += 1) await ask()
+        expect((await countRead()) - before).toBeLessThan(1000)
+      } finally {
+        client.release()
+      }
+    } finally {
+      await young.drop()
+    }
+  })
 })

@@ -56,6 +56,8 @@ it('every function of ours is called, and none of the calls meets such a fault',
   expect(await callAll('reserve', requests)).toEqual(['reserved', 'reserved', 'reserved', 'in_progress', 'reserved'])
   expect(await callAll('commit', [{ id: requests[0]?.id, amounts: { ai: 7 } }, { id: requests[1]?.id }])).toEqual(['committed', 'committed'])
   expect(await callAll('refund', [{ id: requests[2]?.id }, { id: requests[4]?.id }, { id: randomUUID(), user: account.user }])).toEqual(['refunded', 'refunded', 'refunded'])
+  const columns = { ids: [randomUUID(), randomUUID()], users: [account.user, account.user], creditTypes: ['ai', 'ai'], amounts: [1, -1], leases: [60, 60], keys: [null, null], fingerprints: [null, null] }
+  await database.query('select creditgate_reserve($1)', [JSON.stringify(columns)])
   const response = { status: 200, headers: {}, body: 'dGV4dA==' }
   const wide = reserve({ ai: 1 }, { idempotency: { key: 'b', fingerprint: 'f' }, least: { ai: 1 } })
   expect(await call('reserve', wide)).toMatchObject({ outcome: 'reserved' })

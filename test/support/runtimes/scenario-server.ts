@@ -47,11 +47,16 @@ export function createScenarioServer({ AUTH_URL, API_URL, API_KEY }: Surrounding
   }
 }
 
+/** As objects, or in columns. */
+type Requests = readonly unknown[] | { readonly ids: readonly unknown[] }
+
+const countElements = (requests: Requests = []): number => ('ids' in requests ? requests.ids : requests).length
+
 /** The sliver of a supabase-js client that a ledger needs. */
 function createRpcClient({ url, key, onCall }: { readonly url: string; readonly key: string; readonly onCall: (elements: number) => void }): SupabaseClientLike {
   return {
-    async rpc(name: string, parameters: { readonly requests?: readonly unknown[] } = {}) {
-      onCall(parameters.requests?.length ?? 0)
+    async rpc(name: string, parameters: { readonly requests?: Requests } = {}) {
+      onCall(countElements(parameters.requests))
       const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }
       const response = await fetch(`${url}/rpc/${name}`, { method: 'POST', headers, body: JSON.stringify(parameters) })
       const answer: unknown = await response.json()
