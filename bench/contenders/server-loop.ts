@@ -21,15 +21,16 @@ export async function runServerLoop(pool: pg.Pool, { accounts, milliseconds }: {
         answers jsonb;
       begin
         while clock_timestamp() < began + interval '${milliseconds} milliseconds' loop
-          select jsonb_agg(jsonb_build_object('id', bench.reservation_id(clock_timestamp()), 'user', users[1 + floor(random() * cardinality(users))::integer],
-                                              'amounts', jsonb_build_object('ai', 1), 'lease', 60))
+          -- In columns, as a guard's travel.
+          select jsonb_build_object('ids', jsonb_agg(bench.reservation_id(clock_timestamp())), 'users', jsonb_agg(users[1 + floor(random() * cardinality(users))::integer]),
+                                    'creditTypes', jsonb_agg('ai'::text), 'amounts', jsonb_agg(1), 'leases', jsonb_agg(60))
             into requests from generate_series(1, ${ARRAY_LENGTH});
           answers := public.creditgate_reserve(requests);
           commit;
-          if exists (select from jsonb_array_elements(answers) a where a ->> 'outcome' <> 'reserved') then raise 'reserve: %', answers -> 0; end if;
-          answers := public.creditgate_commit((select jsonb_agg(r - 'lease') from jsonb_array_elements(requests) r));
+          if answers ->> 'outcome' is distinct from 'reserved' or exists (select from jsonb_each(answers -> 'rest') r where r.value ->> 'outcome' <> 'reserved') then raise 'reserve: %', answers -> 'rest'; end if;
+          answers := public.creditgate_commit(requests - 'leases');
           commit;
-          if exists (select from jsonb_array_elements(answers) a where a ->> 'outcome' <> 'committed') then raise 'commit: %', answers -> 0; end if;
+          if answers ->> 'outcome' is distinct from 'committed' or exists (select from jsonb_each(answers -> 'rest') r where r.value ->> 'outcome' <> 'committed') then raise 'commit: %', answers -> 'rest'; end if;
           pairs := pairs + ${ARRAY_LENGTH};
         end loop;
         perform set_config('bench.per_second', (pairs / extract(epoch from clock_timestamp() - began))::text, false);
